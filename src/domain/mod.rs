@@ -1,0 +1,45 @@
+//! The business, and nothing else.
+//!
+//! What may be sold, to whom it is promised, when money makes it theirs. Nothing in this room
+//! waits, asks for the time, draws a random number, logs or has heard of a network: whatever a
+//! decision needs is in the command or in the state. The same code therefore decides in
+//! production, in simulation, in replay and in the verifier's tests.
+
+mod address;
+mod command;
+mod event;
+mod ids;
+pub mod market;
+mod misfit;
+mod money;
+pub mod order;
+pub mod payment;
+mod policy;
+mod refusal;
+pub mod stock;
+mod text;
+mod time;
+pub mod verify;
+
+pub use address::{Address, Sequence};
+pub use command::{
+    AdjustStock, CancelOrder, Command, CommandKind, CountStock, DelistSku, FulfilOrder, LINES_MAX,
+    ListSku, OrderLine, PaymentResult, PlaceOrder, ReceiveStock, RecordPayment, RepriceSku,
+};
+pub use event::{
+    AttentionKind, AttentionRaised, CancelReason, CancelRequested, CommandRejected, Event,
+    HoldExpired, Opened, OrderCancelled, OrderConfirmed, OrderFulfilled, OrderPlaced,
+    OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentNoted, Recorded, ShortageFound,
+    SkuDelisted, SkuListed, SkuRepriced, StockAdjusted, StockHeld, StockReceived,
+};
+pub use ids::{
+    CommandId, Fingerprint, InvalidId, InvalidToken, OrderId, Sku, Source, Token, TraceParent,
+};
+pub use market::Market;
+pub use misfit::Misfit;
+pub use money::{Amount, Currency, Price};
+pub use policy::Policy;
+pub use refusal::{PriceChange, Refusal, Shortfall};
+pub use stock::Quantity;
+pub use text::Text;
+pub use time::Timestamp;

@@ -1,0 +1,32 @@
+//! Taking money: attempts, and what a provider's no means.
+
+mod decline;
+
+use serde::{Deserialize, Serialize};
+
+pub use decline::DeclineClass;
+
+use super::{OrderId, Token};
+
+/// One attempt that is asked for. It is in the log before anybody calls a provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRequest {
+    /// Which attempt of its order, from 1.
+    pub attempt: u8,
+    /// What makes a repeated call the same payment at the provider. New for each attempt, the
+    /// same for each time this one is sent.
+    pub idempotency_key: Token,
+}
+
+impl AttemptRequest {
+    /// Attempt number `attempt` of an order.
+    #[must_use]
+    pub fn of(order_id: OrderId, attempt: u8) -> Option<Self> {
+        // A UUID, a dash and three digits are always a token; the type wants to be told.
+        let idempotency_key = format!("{order_id}-{attempt}").parse().ok()?;
+        Some(Self {
+            attempt,
+            idempotency_key,
+        })
+    }
+}

@@ -1,0 +1,38 @@
+//! What a shop may set, as data.
+
+use std::time::Duration;
+
+/// The rules of one market that differ between shops.
+///
+/// Deciding asks it; folding never does: what it led to is in the events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// How long a placed order keeps its stock while money is on its way.
+    ///
+    /// It has to outlive the whole retry plan, the last attempt's own time and the poll of an
+    /// unknown outcome: 20 s + 90 s + 240 s, and room.
+    pub hold: Duration,
+}
+
+impl Policy {
+    /// Requirement: every retry within 10 minutes; the rest is for the last attempt to settle.
+    pub const HOLD_DEFAULT: Duration = Duration::from_secs(15 * 60);
+
+    /// How long an identifier is remembered, and the age at which a command is refused as stale.
+    ///
+    /// Not a setting: folding forgets by it, and every fold of one log must forget alike.
+    pub const WINDOW: Duration = Duration::from_secs(72 * 60 * 60);
+
+    /// How far ahead of ours an edge's clock may be before its ids are refused.
+    ///
+    /// An id from the future would outlive the window.
+    pub const SKEW_MAX: Duration = Duration::from_secs(5 * 60);
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            hold: Self::HOLD_DEFAULT,
+        }
+    }
+}

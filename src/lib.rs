@@ -1,0 +1,7 @@
+//! Kassa: an event-sourced checkout that runs natively on NATS JetStream.
+//!
+//! `ARCHITECTURE.md` draws the house; each room's module says what it is for and what never
+//! happens there.
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
+
+pub mod domain;
