@@ -5,3 +5,5 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 pub mod domain;
+pub mod view;
+pub mod wire;

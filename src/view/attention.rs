@@ -1,0 +1,82 @@
+//! What a human must look at.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Address, Event, Recorded, Timestamp};
+
+/// One item of the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttentionItem {
+    /// `poison`, `shortage`, `late_payment`, `amount_mismatch` or `double_capture`.
+    pub kind: String,
+    /// What it is about: an order, a SKU, or the address of the event.
+    pub id: String,
+    /// What a person needs to know.
+    pub reason: String,
+    /// Who sent the command it came of.
+    pub source: String,
+    /// When.
+    pub raised_at_ms: Timestamp,
+    /// The commit that raised it.
+    pub event_seq: u64,
+    /// The event in it.
+    pub event_index: u32,
+}
+
+/// The item an event raises; none for most.
+#[must_use]
+pub fn item(at: Address, made: Timestamp, record: &Recorded) -> Option<AttentionItem> {
+    let (kind, id, reason) = match &record.event {
+        Event::AttentionRaised(raised) => (
+            raised.kind.name(),
+            raised.order_id.to_string(),
+            raised.reason.to_string(),
+        ),
+        Event::ShortageFound(shortage) => {
+            let orders: Vec<_> = shortage.orders.iter().map(ToString::to_string).collect();
+            let reason = format!(
+                "{} promised units do not exist; latest orders: {}",
+                shortage.missing,
+                orders.join(", ")
+            );
+            ("shortage", shortage.sku.to_string(), reason)
+        }
+        Event::CommandRejected(rejected) if rejected.refusal.is_poison() => {
+            let id = format!("{}-{}", at.sequence, at.index);
+            (
+                "poison",
+                id,
+                format!("{}: {}", rejected.kind, rejected.refusal),
+            )
+        }
+        Event::CommandRejected(_)
+        | Event::Opened(_)
+        | Event::SkuListed(_)
+        | Event::SkuRepriced(_)
+        | Event::SkuDelisted(_)
+        | Event::StockReceived(_)
+        | Event::StockAdjusted(_)
+        | Event::OrderPlaced(_)
+        | Event::OrderRejected(_)
+        | Event::StockReserved(_)
+        | Event::StockDeducted(_)
+        | Event::StockReleased(_)
+        | Event::PaymentCaptured(_)
+        | Event::PaymentAbandoned(_)
+        | Event::PaymentNoted(_)
+        | Event::OrderConfirmed(_)
+        | Event::CancelRequested(_)
+        | Event::HoldExpired(_)
+        | Event::OrderCancelled(_)
+        | Event::OrderFulfilled(_) => return None,
+    };
+    Some(AttentionItem {
+        kind: kind.to_owned(),
+        id,
+        reason,
+        source: record.source.to_string(),
+        raised_at_ms: made,
+        event_seq: at.sequence.0,
+        event_index: at.index,
+    })
+}

@@ -1,0 +1,281 @@
+//! One order, as a reader sees it.
+
+use serde::{Deserialize, Serialize};
+
+use super::View;
+use crate::domain::payment::DeclineClass;
+use crate::domain::{
+    Address, Amount, Currency, Event, Misfit, OrderId, OrderLine, OrderPlaced, OrderRejected,
+    PaymentResult, Price, Quantity, Refusal, Sku, Timestamp, Token,
+};
+
+/// One order.
+///
+/// Shape: see `docs/protocol.md`. Units: moments in milliseconds since 1970, money in minor units.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OrderView {
+    /// The order.
+    pub order_id: OrderId,
+    /// `placed`, `confirmed`, `fulfilled`, `cancelled`, `rejected` or `needs_attention`.
+    pub state: String,
+    /// Why it was rejected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
+    /// Why it was cancelled, or what needs attention.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The buyer, by an opaque name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_ref: Option<Token>,
+    /// What was bought.
+    #[serde(default)]
+    pub lines: Vec<LineView>,
+    /// The currency of every amount in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
+    /// What it costs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_minor: Option<Amount>,
+    /// What is known of the money; none when there is nothing to pay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<PaymentView>,
+    /// The shipment it left with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipment_ref: Option<Token>,
+    /// When its command arrived.
+    pub asked_at_ms: Timestamp,
+    /// When its stock goes back unless money has come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_until_ms: Option<Timestamp>,
+    /// When the last event in it was committed.
+    pub updated_at_ms: Timestamp,
+    /// The last commit that changed it.
+    pub event_seq: u64,
+    /// The addresses of its events, `<sequence>.<index>`: its history is a few direct reads.
+    pub events: Vec<Placed>,
+}
+
+/// An address as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Placed(pub Address);
+
+impl Serialize for Placed {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Placed {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// One line of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineView {
+    /// The SKU.
+    pub sku: Sku,
+    /// Units.
+    pub quantity: Quantity,
+    /// Units: minor units.
+    pub unit_price_minor: Price,
+}
+
+/// What is known of an order's money.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentView {
+    /// The last attempt.
+    pub attempt: u8,
+    /// `requested`, `captured` or `declined`.
+    pub state: String,
+    /// Who was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connector: Option<Token>,
+    /// The provider's name for the payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_ref: Option<Token>,
+    /// The provider's reason for saying no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Token>,
+    /// What kind of no it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<DeclineClass>,
+}
+
+impl OrderView {
+    fn placed(at: Address, made: Timestamp, event: &OrderPlaced) -> Self {
+        let line = |line: &OrderLine| LineView {
+            sku: line.sku.clone(),
+            quantity: line.quantity,
+            unit_price_minor: line.unit_price_minor,
+        };
+        let payment = event.payment.as_ref().map(|request| PaymentView {
+            attempt: request.attempt,
+            state: "requested".to_owned(),
+            connector: None,
+            provider_ref: None,
+            code: None,
+            class: None,
+        });
+        Self {
+            order_id: event.order_id,
+            state: "placed".to_owned(),
+            refusal: None,
+            reason: None,
+            customer_ref: Some(event.customer_ref.clone()),
+            lines: event.lines.iter().map(line).collect(),
+            currency: Some(event.currency),
+            total_minor: Some(event.total_minor),
+            payment,
+            shipment_ref: None,
+            asked_at_ms: event.asked_at,
+            hold_until_ms: Some(event.hold_until),
+            updated_at_ms: made,
+            event_seq: at.sequence.0,
+            events: vec![Placed(at)],
+        }
+    }
+
+    fn rejected(at: Address, made: Timestamp, event: &OrderRejected) -> Self {
+        Self {
+            order_id: event.order_id,
+            state: "rejected".to_owned(),
+            refusal: Some(event.refusal.clone()),
+            reason: None,
+            customer_ref: None,
+            lines: Vec::new(),
+            currency: None,
+            total_minor: None,
+            payment: None,
+            shipment_ref: None,
+            asked_at_ms: event.asked_at,
+            hold_until_ms: None,
+            updated_at_ms: made,
+            event_seq: at.sequence.0,
+            events: vec![Placed(at)],
+        }
+    }
+
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::PaymentCaptured(captured) => {
+                self.pay(
+                    captured.attempt,
+                    "captured",
+                    Some(&captured.connector),
+                    |payment| {
+                        payment.provider_ref = Some(captured.provider_ref.clone());
+                    },
+                );
+            }
+            Event::PaymentAbandoned(abandoned) => {
+                self.pay(
+                    abandoned.attempt,
+                    "declined",
+                    Some(&abandoned.connector),
+                    |payment| {
+                        payment.code = Some(abandoned.code.clone());
+                        payment.class = Some(abandoned.class);
+                    },
+                );
+            }
+            Event::OrderConfirmed(_) => self.enter("confirmed", None),
+            Event::OrderCancelled(off) => self.enter("cancelled", Some(off.reason.name())),
+            Event::OrderFulfilled(fulfilled) => {
+                self.enter("fulfilled", None);
+                self.shipment_ref = Some(fulfilled.shipment_ref.clone());
+            }
+            Event::AttentionRaised(raised) => {
+                // A second capture leaves the order what it is; the human's list has it.
+                let state = if self.state == "placed" || self.state == "cancelled" {
+                    "needs_attention".to_owned()
+                } else {
+                    self.state.clone()
+                };
+                self.enter(&state, Some(raised.kind.name()));
+            }
+            Event::PaymentNoted(noted) => match &noted.result {
+                PaymentResult::Captured { .. } | PaymentResult::Declined { .. } => {}
+            },
+            Event::StockReserved(_)
+            | Event::StockDeducted(_)
+            | Event::StockReleased(_)
+            | Event::CancelRequested(_)
+            | Event::HoldExpired(_)
+            | Event::OrderPlaced(_)
+            | Event::OrderRejected(_)
+            | Event::Opened(_)
+            | Event::SkuListed(_)
+            | Event::SkuRepriced(_)
+            | Event::SkuDelisted(_)
+            | Event::StockReceived(_)
+            | Event::StockAdjusted(_)
+            | Event::ShortageFound(_)
+            | Event::CommandRejected(_) => {}
+        }
+    }
+
+    fn enter(&mut self, state: &str, reason: Option<&str>) {
+        state.clone_into(&mut self.state);
+        self.reason = reason.map(ToOwned::to_owned);
+        self.hold_until_ms = None;
+    }
+
+    fn pay(
+        &mut self,
+        attempt: u8,
+        state: &str,
+        connector: Option<&Token>,
+        more: impl FnOnce(&mut PaymentView),
+    ) {
+        if let Some(payment) = &mut self.payment {
+            payment.attempt = attempt;
+            state.clone_into(&mut payment.state);
+            payment.connector = connector.cloned();
+            more(payment);
+        }
+    }
+}
+
+impl View for OrderView {
+    type Key = OrderId;
+
+    fn key(event: &Event, _made: Timestamp) -> Option<OrderId> {
+        event.order_id()
+    }
+
+    fn own_key(&self) -> OrderId {
+        self.order_id
+    }
+
+    fn begin(at: Address, made: Timestamp, event: &Event) -> Option<Self> {
+        if let Event::OrderPlaced(placed) = event {
+            return Some(Self::placed(at, made, placed));
+        }
+        let Event::OrderRejected(rejected) = event else {
+            return None;
+        };
+        Some(Self::rejected(at, made, rejected))
+    }
+
+    fn begins(event: &Event) -> bool {
+        matches!(event, Event::OrderPlaced(_) | Event::OrderRejected(_))
+    }
+
+    fn follow(&mut self, at: Address, made: Timestamp, event: &Event) -> Result<(), Misfit> {
+        if self.events.last().is_some_and(|last| at <= last.0) {
+            return Ok(());
+        }
+        self.apply(event);
+        self.events.push(Placed(at));
+        self.event_seq = at.sequence.0;
+        self.updated_at_ms = made;
+        Ok(())
+    }
+
+    fn is_active(&self) -> bool {
+        self.state == "placed"
+    }
+}

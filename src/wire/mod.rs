@@ -1,0 +1,32 @@
+//! Bytes and names: how facts and requests look outside this process.
+//!
+//! Subjects are spelled here and nowhere else. Whatever is written here is read by every later
+//! build: a shape changes by a new version with an upcaster, never in place.
+
+mod chain;
+mod command;
+mod commit;
+mod encoding;
+mod event;
+mod feed;
+pub mod headers;
+mod ledger;
+mod outcome;
+mod position;
+mod snapshot;
+mod subject;
+
+pub use chain::{Chain, Hash};
+pub use command::{
+    Arrival, COMMAND_BYTES_MAX, COMMANDS_PER_MESSAGE_MAX, Envelope, Outgoing, Received, kassa_type,
+    read_commands, write_command, write_commands,
+};
+pub use commit::{Commit, CommitDraft, CommitHead, DecodeError, Mark};
+pub use encoding::{Encoding, EncodingError};
+pub use event::event_as_json;
+pub use feed::feed_message;
+pub use ledger::Ledger;
+pub use outcome::{Outcome, OutcomeKind};
+pub use position::Position;
+pub use snapshot::{BadSnapshot, FoldError, LOGIC, Snapshot};
+pub use subject::{InvalidMarketName, MarketName, Subjects};

@@ -1,0 +1,127 @@
+//! The committer's state: the fold of the log, and its bytes.
+//!
+//! Shape: the logic hash, the chain, the market; MessagePack. A snapshot is a cache, the log is
+//! the truth: whatever does not match is thrown away.
+
+use serde::{Deserialize, Serialize};
+
+use super::chain::{Chain, Hash};
+use super::commit::{Commit, DecodeError};
+use crate::domain::{Address, Market, Misfit, Sequence};
+
+/// Hash over the sources of `domain` and `wire`, made by the build: two builds whose folds may
+/// differ never share a snapshot.
+pub const LOGIC: &str = env!("KASSA_LOGIC_HASH");
+
+/// A market and the end of the log it is the fold of.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The end of the log.
+    pub chain: Chain,
+    /// What is true there.
+    pub market: Market,
+}
+
+/// Why a snapshot is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum BadSnapshot {
+    /// Made by other logic.
+    #[error("made by logic {0}, this build is {LOGIC}")]
+    OtherLogic(String),
+    /// No snapshot.
+    #[error(transparent)]
+    Unreadable(#[from] rmp_serde::decode::Error),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    logic: String,
+    chain: Chain,
+}
+
+/// A commit that does not follow.
+#[derive(Debug, thiserror::Error)]
+pub enum FoldError {
+    /// It is no commit.
+    #[error(transparent)]
+    Unreadable(#[from] DecodeError),
+    /// It is not the next one.
+    #[error("the chain is broken: {0}")]
+    Chain(String),
+    /// One of its events does not fit.
+    #[error("event {index}")]
+    Misfit {
+        /// Which.
+        index: u32,
+        /// Why.
+        #[source]
+        source: Misfit,
+    },
+}
+
+impl Snapshot {
+    /// Follows the commit at `sequence`.
+    ///
+    /// # Errors
+    ///
+    /// [`FoldError`]; the state is spoilt then. Nobody goes on from there.
+    pub fn follow(&mut self, sequence: Sequence, payload: &[u8]) -> Result<(), FoldError> {
+        let commit = Commit::decode(payload)?;
+        if let Some(why) = self.chain.rejects(&commit.head) {
+            return Err(FoldError::Chain(why));
+        }
+        self.market.begin(sequence);
+        for (index, record) in (0_u32..).zip(&commit.events) {
+            self.market
+                .evolve(Address::new(sequence, index), record)
+                .map_err(|source| FoldError::Misfit { index, source })?;
+        }
+        let entries = self.market.finish(commit.head.at).len();
+        let entries = u64::try_from(entries).unwrap_or(u64::MAX);
+        self.chain = Chain::after(&commit.head, Hash::of(payload), sequence, entries);
+        Ok(())
+    }
+
+    /// Its bytes.
+    ///
+    /// # Errors
+    ///
+    /// What the encoder says; writing to memory does not fail.
+    pub fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error> {
+        let mut bytes = Vec::new();
+        let mut serializer = rmp_serde::Serializer::new(&mut bytes);
+        Head {
+            logic: LOGIC.to_owned(),
+            chain: self.chain,
+        }
+        .serialize(&mut serializer)?;
+        self.market.freeze(&mut serializer)?;
+        Ok(bytes)
+    }
+
+    /// Reads a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// [`BadSnapshot`]: fold the log instead.
+    pub fn decode(bytes: &[u8]) -> Result<Self, BadSnapshot> {
+        let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
+        let head = Head::deserialize(&mut deserializer)?;
+        if head.logic != LOGIC {
+            return Err(BadSnapshot::OtherLogic(head.logic));
+        }
+        Ok(Self {
+            chain: head.chain,
+            market: Market::thaw(&mut deserializer)?,
+        })
+    }
+
+    /// Equal states have equal digests, however they were reached.
+    ///
+    /// # Errors
+    ///
+    /// What the encoder says; writing to memory does not fail.
+    pub fn digest(&self) -> Result<Hash, rmp_serde::encode::Error> {
+        Ok(Hash::of(&self.encode()?))
+    }
+}
