@@ -5,5 +5,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 pub mod domain;
+pub mod engine;
+pub mod port;
 pub mod view;
 pub mod wire;

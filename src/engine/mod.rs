@@ -1,0 +1,18 @@
+//! Read, fold, commit what follows together with the position, fenced.
+//!
+//! One loop for the committer and for every follower. What they fold and what they write differs;
+//! how a commit is sent, what silence means, and who may write does not.
+
+mod drive;
+mod follower;
+mod lease;
+mod settle;
+#[cfg(test)]
+mod tests;
+
+pub use drive::{Ended, Error, Machine, Source, drive};
+pub use follower::{
+    Follower, Input, Output, Pace, Projection, ProjectionError, Reached, Taken, open,
+};
+pub use lease::Candidate;
+pub use settle::{Settled, settle};

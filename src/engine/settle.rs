@@ -1,0 +1,111 @@
+//! What became of a batch that nobody answered for.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::drive::Error;
+use crate::domain::Sequence;
+use crate::port::{Batch, CommitError, Committed, Entry, Log, ReadError};
+
+/// The truth about a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It is in the log.
+    Happened(Committed),
+    /// It is not in the log and never can be: what it expects is no longer so.
+    Never,
+    /// Somebody else writes now, so it never can be either.
+    Superseded,
+    /// Nobody waits for the answer any more.
+    Aborted,
+}
+
+/// Pauses between two looks at a server that does not answer. An election takes 4 to 9 s; a
+/// freeze should end soon after it does.
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+];
+
+/// Finds out what became of `batch`, which expected `fence` on its head's subject.
+///
+/// Silence proves nothing: the batch may still arrive. So `claim` is written to the same place,
+/// with the same expectation. Whichever of the two is found there, the other never will be.
+///
+/// # Errors
+///
+/// See [`Error`]; a server that is away is waited for.
+pub async fn settle<L: Log>(
+    log: &L,
+    batch: &Batch,
+    claim: &Batch,
+    fence: Sequence,
+    abort: &CancellationToken,
+) -> Result<Settled, Error> {
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        let subject = batch
+            .head()
+            .map(|head| head.subject.as_str())
+            .unwrap_or_default();
+        match log.last(subject).await {
+            Ok(last) => {
+                if let Some(settled) = recognise(last, batch, claim, fence) {
+                    return Ok(settled);
+                }
+                match log.commit(claim).await {
+                    Ok(committed) => return Ok(claimed(batch, claim, committed)),
+                    // Something is there by now: look again.
+                    Err(CommitError::Fenced | CommitError::Unknown(_)) => {}
+                    Err(CommitError::Busy { retry_after }) => tokio::time::sleep(retry_after).await,
+                    Err(CommitError::Broken(source)) => return Err(Error::Refused(source)),
+                }
+            }
+            Err(ReadError::Unavailable(_)) => {}
+            Err(error @ ReadError::Broken(_)) => return Err(error.into()),
+        }
+        let pause = pauses.next().unwrap_or(PAUSES[3]);
+        tokio::select! {
+            () = abort.cancelled() => return Ok(Settled::Aborted),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// What a claim that was written means: a batch that claims for itself has happened.
+fn claimed(batch: &Batch, claim: &Batch, committed: Committed) -> Settled {
+    let same = batch.head().map(|head| &head.payload) == claim.head().map(|head| &head.payload);
+    if same {
+        Settled::Happened(committed)
+    } else {
+        Settled::Never
+    }
+}
+
+/// Whose the last head is; none while it is still the one that both expect.
+fn recognise(
+    last: Option<Entry>,
+    batch: &Batch,
+    claim: &Batch,
+    fence: Sequence,
+) -> Option<Settled> {
+    let last = last.filter(|last| last.sequence != fence)?;
+    let is = |batch: &Batch| {
+        batch
+            .head()
+            .is_some_and(|head| head.payload == last.payload)
+    };
+    if is(batch) {
+        return Some(Settled::Happened(Committed {
+            first: last.sequence,
+        }));
+    }
+    Some(if is(claim) {
+        Settled::Never
+    } else {
+        Settled::Superseded
+    })
+}

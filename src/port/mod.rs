@@ -1,0 +1,19 @@
+//! What the roles need from the world, as promises.
+//!
+//! Each trait states what holds; its contract suite in `tests/` is those promises as code, and
+//! runs against the in-memory model here and against real servers alike.
+
+mod clock;
+mod gateway;
+mod lease;
+mod log;
+pub mod model;
+mod replies;
+mod snapshots;
+
+pub use clock::{Clock, SystemClock, new_uuid};
+pub use gateway::{Charge, Gateway, GatewayError, GatewayWord};
+pub use lease::{Lease, LeaseError};
+pub use log::{Batch, BoxError, CommitError, Committed, Entry, Log, Message, ReadError, Tail};
+pub use replies::{AnswerTo, Arrived, Asks, Commands, Part, Replies, Unanswered};
+pub use snapshots::{SnapshotError, Snapshots};
