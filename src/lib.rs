@@ -6,6 +6,7 @@
 
 pub mod domain;
 pub mod engine;
+pub mod nats;
 pub mod port;
 pub mod view;
 pub mod wire;

@@ -1,0 +1,167 @@
+//! Commands that travel together.
+//!
+//! What costs is the number of messages. Commands that come while others are under way leave in
+//! one message, as many as there are; a lone command leaves at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::{ASK_TIMEOUT, Client};
+use crate::domain::{Command, CommandId, CommandKind, TraceParent};
+use crate::port::Unanswered;
+use crate::wire::{Outcome, OutcomeKind, Outgoing, kassa_type, write_commands};
+
+/// Messages of one kind of command under way at once. A few keep the committer busy while others
+/// are answered; many would be small ones again.
+const MESSAGES_AT_ONCE: usize = 4;
+
+/// Commands in one message. Below what the protocol allows: an order of many lines is large.
+const COMMANDS_MAX: usize = 200;
+
+/// Bytes after which a message is full enough, well below what one may have.
+const LINES_MAX: usize = 400;
+
+/// A command that waits to leave.
+pub(super) struct Leaving {
+    pub(super) id: CommandId,
+    pub(super) command: Command,
+    pub(super) trace: Option<TraceParent>,
+    pub(super) answer: oneshot::Sender<Result<Outcome, Unanswered>>,
+}
+
+/// Bundles the commands of one kind.
+#[derive(Clone)]
+pub(super) struct Bundler(mpsc::Sender<Leaving>);
+
+/// Commands that may wait to leave.
+const WAITING: usize = 4_096;
+
+impl Bundler {
+    pub(super) fn start(client: Client, kind: CommandKind) -> Self {
+        let (sender, mut leaving) = mpsc::channel::<Leaving>(WAITING);
+        let messages = Arc::new(Semaphore::new(MESSAGES_AT_ONCE));
+        tokio::spawn(async move {
+            let mut waiting: Vec<Leaving> = Vec::new();
+            loop {
+                if waiting.is_empty() && leaving.recv_many(&mut waiting, COMMANDS_MAX).await == 0 {
+                    return;
+                }
+                // What comes while we wait for our turn leaves with the next message.
+                let Ok(turn) = Arc::clone(&messages).acquire_owned().await else {
+                    return;
+                };
+                let room = COMMANDS_MAX.saturating_sub(waiting.len());
+                if 0 < room && !leaving.is_empty() {
+                    leaving.recv_many(&mut waiting, room).await;
+                }
+                let rest = waiting.split_off(fitting(&waiting));
+                let bundle = std::mem::replace(&mut waiting, rest);
+                let client = client.clone();
+                tokio::spawn(async move {
+                    client.ask_together(kind, bundle).await;
+                    drop(turn);
+                });
+            }
+        });
+        Self(sender)
+    }
+
+    pub(super) async fn send(
+        &self,
+        id: CommandId,
+        command: Command,
+        trace: Option<TraceParent>,
+    ) -> Result<Outcome, Unanswered> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || Unanswered::Unknown("the client is closed".into());
+        let leaving = Leaving {
+            id,
+            command,
+            trace,
+            answer,
+        };
+        self.0.send(leaving).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+}
+
+/// How many of the waiting commands fit into one message; one at least.
+fn fitting(waiting: &[Leaving]) -> usize {
+    let mut lines = 0_usize;
+    let fit = waiting.iter().take_while(|leaving| {
+        lines = lines.saturating_add(match &leaving.command {
+            Command::PlaceOrder(place) => place.lines.len(),
+            Command::ListSku(_)
+            | Command::RepriceSku(_)
+            | Command::DelistSku(_)
+            | Command::ReceiveStock(_)
+            | Command::AdjustStock(_)
+            | Command::CountStock(_)
+            | Command::RecordPayment(_)
+            | Command::CancelOrder(_)
+            | Command::FulfilOrder(_) => 1,
+        });
+        lines <= LINES_MAX
+    });
+    fit.count().max(1)
+}
+
+impl Client {
+    /// Requests several commands of one kind in one message, and answers each of them.
+    async fn ask_together(&self, kind: CommandKind, bundle: Vec<Leaving>) {
+        match self.ask_all(kind, &bundle).await {
+            Ok(outcomes) => {
+                for (leaving, outcome) in bundle.into_iter().zip(outcomes) {
+                    // Whoever no longer waits knows that it is not known.
+                    let _ = leaving.answer.send(busy_or(outcome));
+                }
+            }
+            Err(error) => {
+                let why = error.to_string();
+                for leaving in bundle {
+                    let error = Unanswered::Unknown(why.clone().into());
+                    let _ = leaving.answer.send(Err(error));
+                }
+            }
+        }
+    }
+
+    async fn ask_all(
+        &self,
+        kind: CommandKind,
+        bundle: &[Leaving],
+    ) -> Result<Vec<Outcome>, Unanswered> {
+        let outgoing: Vec<Outgoing<'_>> = bundle
+            .iter()
+            .map(|leaving| Outgoing {
+                id: leaving.id,
+                command: &leaving.command,
+                trace: leaving.trace.as_ref(),
+            })
+            .collect();
+        let payload = write_commands(&outgoing, self.encoding)
+            .map_err(|error| Unanswered::Unsendable(error.into()))?;
+        let headers = self.headers(kassa_type(kind), None);
+        let subject = self.subjects.ask(&self.source, kind);
+        let reply = self.request(subject, payload, headers, ASK_TIMEOUT).await?;
+        let outcomes: Vec<Outcome> = self
+            .encoding
+            .read(&reply.payload)
+            .map_err(|error| Unanswered::Unknown(error.into()))?;
+        if outcomes.len() != bundle.len() {
+            return Err(Unanswered::Unknown("not every command was answered".into()));
+        }
+        Ok(outcomes)
+    }
+}
+
+/// A busy answer is no outcome.
+pub(super) fn busy_or(outcome: Outcome) -> Result<Outcome, Unanswered> {
+    if outcome.result != OutcomeKind::Busy {
+        return Ok(outcome);
+    }
+    let retry_after = Duration::from_millis(outcome.retry_after_ms.unwrap_or(50));
+    Err(Unanswered::Busy { retry_after })
+}

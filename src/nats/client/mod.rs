@@ -1,0 +1,310 @@
+//! A client for edge services: sends commands, and never answers what it does not know.
+
+mod bundle;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_nats::{HeaderMap, Message, RequestErrorKind, StatusCode};
+use bytes::Bytes;
+use futures::StreamExt;
+use serde::Deserialize;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::codes;
+use super::connect::Connection;
+use crate::domain::{Command, CommandId, CommandKind, Source, TraceParent};
+use crate::port::{Commands, CommitError, Unanswered};
+use crate::wire::{Encoding, Outcome, Outgoing, Subjects, headers, kassa_type, write_command};
+use bundle::{Bundler, busy_or};
+
+/// How long to wait for a requested command before it is published instead. Far above what a
+/// commit takes, far below what a buyer waits.
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long to wait for the outcome of a published command.
+const OUTCOME_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the command stream may take to store a command.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Sends commands of one source to one market.
+///
+/// A command is requested first; when nobody answers, it is published, under the same id. It is
+/// decided once, whatever was lost on the way.
+#[derive(Clone)]
+pub struct Client {
+    connection: Connection,
+    subjects: Arc<Subjects>,
+    source: Source,
+    encoding: Encoding,
+    outcomes: Arc<Outcomes>,
+    intake: Intake,
+    /// One for each kind of command, when commands travel together.
+    bundlers: Arc<HashMap<CommandKind, Bundler>>,
+}
+
+/// How commands are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Intake {
+    /// Requested; published when nobody answers.
+    #[default]
+    Ask,
+    /// Published.
+    Publish,
+}
+
+/// Outcomes of published commands that somebody waits for.
+struct Outcomes {
+    inbox: String,
+    waiting: Mutex<HashMap<String, oneshot::Sender<Message>>>,
+}
+
+#[derive(Deserialize)]
+struct PubAck {
+    #[serde(default)]
+    seq: u64,
+    error: Option<async_nats::jetstream::Error>,
+}
+
+impl Client {
+    /// A client for the commands of `source`.
+    ///
+    /// # Errors
+    ///
+    /// [`Unanswered::Unknown`] when the connection is closed.
+    pub async fn new(
+        connection: &Connection,
+        subjects: Subjects,
+        source: Source,
+    ) -> Result<Self, Unanswered> {
+        let inbox = connection.client.new_inbox();
+        let mut received = connection
+            .client
+            .subscribe(format!("{inbox}.*"))
+            .await
+            .map_err(|error| Unanswered::Unknown(error.into()))?;
+        let outcomes = Arc::new(Outcomes {
+            inbox,
+            waiting: Mutex::default(),
+        });
+        let waited = Arc::downgrade(&outcomes);
+        tokio::spawn(async move {
+            while let Some(message) = received.next().await {
+                // The client is gone: so is everybody who waited.
+                let Some(outcomes) = waited.upgrade() else {
+                    return;
+                };
+                let waiting = outcomes.waiting().remove(message.subject.as_str());
+                if let Some(waiting) = waiting {
+                    let _ = waiting.send(message);
+                }
+            }
+        });
+        Ok(Self {
+            connection: connection.clone(),
+            subjects: Arc::new(subjects),
+            source,
+            encoding: Encoding::MessagePack,
+            outcomes,
+            intake: Intake::Ask,
+            bundlers: Arc::default(),
+        })
+    }
+
+    /// The same client, sending in another way.
+    #[must_use]
+    pub fn with_intake(mut self, intake: Intake) -> Self {
+        self.intake = intake;
+        self
+    }
+
+    /// The same client, whose requested commands travel together: those that come while others
+    /// are under way leave in one message. For edges with many buyers at once.
+    #[must_use]
+    pub fn bundled(mut self) -> Self {
+        let start = |kind| (kind, Bundler::start(self.clone(), kind));
+        self.bundlers = Arc::new(CommandKind::ALL.into_iter().map(start).collect());
+        self
+    }
+
+    /// The same client, writing another encoding.
+    #[must_use]
+    pub const fn with_encoding(mut self, encoding: Encoding) -> Self {
+        self.encoding = encoding;
+        self
+    }
+
+    /// Requests a command: the reply is its durable outcome.
+    ///
+    /// # Errors
+    ///
+    /// [`Unanswered`]; `Unknown` says that it may have been decided.
+    pub async fn ask(
+        &self,
+        id: CommandId,
+        command: &Command,
+        trace: Option<&TraceParent>,
+    ) -> Result<Outcome, Unanswered> {
+        let (payload, headers) = self.message(id, command, trace)?;
+        let subject = self.subjects.ask(&self.source, command.kind());
+        let reply = self.request(subject, payload, headers, ASK_TIMEOUT).await?;
+        busy_or(self.read(&reply)?)
+    }
+
+    /// Publishes a command, and waits for its outcome as long as somebody seems to be deciding.
+    ///
+    /// # Errors
+    ///
+    /// [`Unanswered`]; `Accepted` says that it is stored and will be decided.
+    pub async fn publish(
+        &self,
+        id: CommandId,
+        command: &Command,
+        trace: Option<&TraceParent>,
+    ) -> Result<Outcome, Unanswered> {
+        let (payload, mut headers) = self.message(id, command, trace)?;
+        let (reply_to, outcome) = self.outcomes.expect(id);
+        headers.insert(headers::KASSA_REPLY_TO, reply_to.subject.as_str());
+        let subject = self.subjects.command(&self.source, command.kind());
+        let deadline = Instant::now() + OUTCOME_TIMEOUT;
+        let ack = self
+            .request(subject, payload, headers, PUBLISH_TIMEOUT)
+            .await?;
+        let command_seq = read_ack(&ack)?;
+        match tokio::time::timeout_at(deadline, outcome).await {
+            Ok(Ok(message)) => self.read(&message),
+            Ok(Err(_)) | Err(_) => Err(Unanswered::Accepted { command_seq }),
+        }
+    }
+
+    fn message(
+        &self,
+        id: CommandId,
+        command: &Command,
+        trace: Option<&TraceParent>,
+    ) -> Result<(Bytes, HeaderMap), Unanswered> {
+        // Alone in its message, a command's trace is the message's.
+        let outgoing = Outgoing {
+            id,
+            command,
+            trace: None,
+        };
+        let payload = write_command(&outgoing, self.encoding)
+            .map_err(|error| Unanswered::Unsendable(error.into()))?;
+        Ok((payload, self.headers(kassa_type(command.kind()), trace)))
+    }
+
+    fn headers(&self, kassa_type: String, trace: Option<&TraceParent>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(headers::CONTENT_TYPE, self.encoding.content_type());
+        headers.insert(headers::KASSA_TYPE, kassa_type);
+        if let Some(trace) = trace {
+            headers.insert(headers::TRACEPARENT, trace.as_str());
+        }
+        headers
+    }
+
+    async fn request(
+        &self,
+        subject: String,
+        payload: Bytes,
+        headers: HeaderMap,
+        timeout: Duration,
+    ) -> Result<Message, Unanswered> {
+        let request = async_nats::Request::new()
+            .payload(payload)
+            .headers(headers)
+            .timeout(Some(timeout));
+        let nobody = || Unanswered::Unknown("nobody answers for this market just now".into());
+        match self.connection.client.send_request(subject, request).await {
+            Ok(message) if message.status == Some(StatusCode::NO_RESPONDERS) => Err(nobody()),
+            Ok(message) => Ok(message),
+            Err(error) => Err(match error.kind() {
+                RequestErrorKind::NoResponders => nobody(),
+                RequestErrorKind::InvalidSubject | RequestErrorKind::MaxPayloadExceeded => {
+                    Unanswered::Unsendable(error.into())
+                }
+                RequestErrorKind::TimedOut | RequestErrorKind::Other => {
+                    Unanswered::Unknown(error.into())
+                }
+            }),
+        }
+    }
+
+    fn read(&self, message: &Message) -> Result<Outcome, Unanswered> {
+        self.encoding
+            .read(&message.payload)
+            .map_err(|error| Unanswered::Unknown(error.into()))
+    }
+}
+
+impl Commands for Client {
+    async fn send(
+        &self,
+        id: CommandId,
+        command: &Command,
+        trace: Option<&TraceParent>,
+    ) -> Result<Outcome, Unanswered> {
+        if self.intake == Intake::Ask {
+            let answered = match self.bundlers.get(&command.kind()) {
+                Some(bundler) => bundler.send(id, command.clone(), trace.cloned()).await,
+                None => self.ask(id, command, trace).await,
+            };
+            match answered {
+                // Nobody answered, or the answer was lost: the same command, stored this time.
+                Err(Unanswered::Unknown(_)) => {}
+                answered => return answered,
+            }
+        }
+        self.publish(id, command, trace).await
+    }
+}
+
+/// A place where an outcome is waited for, until it is dropped.
+struct ReplyTo {
+    subject: String,
+    outcomes: Arc<Outcomes>,
+}
+
+impl Drop for ReplyTo {
+    fn drop(&mut self) {
+        self.outcomes.waiting().remove(&self.subject);
+    }
+}
+
+impl Outcomes {
+    fn expect(self: &Arc<Self>, id: CommandId) -> (ReplyTo, oneshot::Receiver<Message>) {
+        let (sender, receiver) = oneshot::channel();
+        let subject = format!("{}.{}", self.inbox, id.uuid().simple());
+        self.waiting().insert(subject.clone(), sender);
+        (
+            ReplyTo {
+                subject,
+                outcomes: Arc::clone(self),
+            },
+            receiver,
+        )
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<Message>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The place of a stored command.
+fn read_ack(message: &Message) -> Result<u64, Unanswered> {
+    let ack: PubAck = serde_json::from_slice(&message.payload)
+        .map_err(|error| Unanswered::Unknown(error.into()))?;
+    let Some(error) = ack.error else {
+        return Ok(ack.seq);
+    };
+    match codes::classify(Some(codes::number(error.error_code())), error.into()) {
+        CommitError::Busy { retry_after } => Err(Unanswered::Busy { retry_after }),
+        CommitError::Broken(cause) => Err(Unanswered::Unsendable(cause)),
+        CommitError::Unknown(cause) => Err(Unanswered::Unknown(cause)),
+        CommitError::Fenced => Err(Unanswered::Unknown("the stream expects another".into())),
+    }
+}

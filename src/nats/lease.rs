@@ -1,0 +1,150 @@
+//! Leases in a bucket whose keys expire by themselves.
+
+use std::time::Duration;
+
+use async_nats::header::{NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_MESSAGE_TTL};
+use async_nats::jetstream::kv::{CreateErrorKind, Operation, Store};
+use async_nats::{HeaderMap, HeaderValue, StatusCode};
+use futures::StreamExt;
+use serde::Deserialize;
+
+use super::codes;
+use super::connect::Connection;
+use crate::port::{BoxError, Lease, LeaseError};
+use crate::wire::Subjects;
+
+/// How long a lease lasts. Longer than the hiccups of a healthy holder, short against the seconds
+/// that the loss of a holder may cost.
+const TTL: Duration = Duration::from_secs(3);
+
+/// How long to wait for a renewal's answer.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Leases in the bucket that every market shares.
+#[derive(Clone, Debug)]
+pub struct KvLease {
+    connection: Connection,
+    store: Store,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    seq: u64,
+    error: Option<async_nats::jetstream::Error>,
+}
+
+impl KvLease {
+    /// The leases of a server.
+    ///
+    /// # Errors
+    ///
+    /// [`LeaseError::Unavailable`] when the bucket cannot be reached.
+    pub async fn open(connection: &Connection) -> Result<Self, LeaseError> {
+        let store = connection
+            .jetstream
+            .get_key_value(Subjects::lease_bucket())
+            .await
+            .map_err(|error| LeaseError::Unavailable(error.into()))?;
+        Ok(Self {
+            connection: connection.clone(),
+            store,
+        })
+    }
+
+    /// Who holds a lease, for people who look.
+    ///
+    /// # Errors
+    ///
+    /// [`LeaseError::Unavailable`] when the bucket cannot be reached.
+    pub async fn holder(&self, key: &str) -> Result<Option<String>, LeaseError> {
+        let value = self
+            .store
+            .get(key)
+            .await
+            .map_err(|error| LeaseError::Unavailable(error.into()))?;
+        Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
+    }
+}
+
+impl Lease for KvLease {
+    async fn acquire(&self, key: &str, holder: &str) -> Result<u64, LeaseError> {
+        let created = self
+            .store
+            .create_with_ttl(key, holder.to_owned().into(), TTL)
+            .await;
+        created.map_err(|error| match error.kind() {
+            CreateErrorKind::AlreadyExists => LeaseError::Taken,
+            CreateErrorKind::InvalidKey
+            | CreateErrorKind::Publish
+            | CreateErrorKind::Ack
+            | CreateErrorKind::Other => LeaseError::Unavailable(error.into()),
+        })
+    }
+
+    async fn renew(&self, key: &str, holder: &str, revision: u64) -> Result<u64, LeaseError> {
+        // The client has no update with a time to live, so this is one by hand.
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
+            HeaderValue::from(revision),
+        );
+        headers.insert(NATS_MESSAGE_TTL, format!("{}s", TTL.as_secs()));
+        let subject = Subjects::bucket_key(Subjects::lease_bucket(), key);
+        let request = async_nats::Request::new()
+            .headers(headers)
+            .payload(holder.to_owned().into())
+            .timeout(Some(TIMEOUT));
+        let unavailable = |error: BoxError| LeaseError::Unavailable(error);
+        let message = self
+            .connection
+            .client
+            .send_request(subject, request)
+            .await
+            .map_err(|error| unavailable(error.into()))?;
+        if message.status == Some(StatusCode::NO_RESPONDERS) {
+            return Err(unavailable(
+                "nobody answers for the bucket of leases".into(),
+            ));
+        }
+        let answer: Answer =
+            serde_json::from_slice(&message.payload).map_err(|error| unavailable(error.into()))?;
+        match answer.error {
+            None => Ok(answer.seq),
+            Some(error) if codes::is_conflict(&error) => Err(LeaseError::Taken),
+            Some(error) => Err(unavailable(error.into())),
+        }
+    }
+
+    async fn release(&self, key: &str, revision: u64) -> Result<(), LeaseError> {
+        self.store
+            .delete_expect_revision(key, Some(revision))
+            .await
+            .map_err(|error| LeaseError::Unavailable(error.into()))
+    }
+
+    async fn freed(&self, key: &str) -> Result<(), LeaseError> {
+        let unavailable = |error: BoxError| LeaseError::Unavailable(error);
+        let mut changes = self
+            .store
+            .watch_with_history(key)
+            .await
+            .map_err(|error| unavailable(error.into()))?;
+        // What is there now comes first; a key that is not there sends nothing.
+        let there = self
+            .store
+            .entry(key)
+            .await
+            .map_err(|error| unavailable(error.into()))?;
+        if there.is_none_or(|entry| entry.operation != Operation::Put) {
+            return Ok(());
+        }
+        while let Some(change) = changes.next().await {
+            let change = change.map_err(|error| unavailable(error.into()))?;
+            if change.operation != Operation::Put {
+                return Ok(());
+            }
+        }
+        Err(unavailable("the watch has ended".into()))
+    }
+}

@@ -1,0 +1,28 @@
+//! NATS: the only room that has heard of it.
+//!
+//! Adapters for the ports, and nothing that decides. Server errors are told apart by their code,
+//! in [`codes`] alone.
+
+mod api;
+mod asks;
+mod batch;
+mod client;
+mod codes;
+mod connect;
+mod lease;
+mod log;
+pub mod provision;
+mod replies;
+mod scratch;
+mod snapshots;
+mod tail;
+
+pub use api::{API_LEVEL_MIN, ApiError, api_level};
+pub use asks::NatsAsks;
+pub use client::{Client, Intake};
+pub use connect::{ConnectError, Connection, ConnectionOptions};
+pub use lease::KvLease;
+pub use log::JsLog;
+pub use replies::NatsReplies;
+pub use scratch::Scratch;
+pub use snapshots::ObjectSnapshots;

@@ -1,0 +1,235 @@
+//! Reading a stream in order, for ever.
+//!
+//! An ephemeral pull consumer without acknowledgements, made anew from the last entry whenever
+//! something is off: a gap, a missed heartbeat, a lost consumer. The client's own ordered
+//! consumer does the same, but starts from the very first message when it is lost before its
+//! first one.
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::consumer::pull::{self, MessagesError};
+use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, ReplayPolicy};
+use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
+use async_nats::jetstream::{Context, Message};
+use futures::{FutureExt, StreamExt};
+use tracing::{debug, warn};
+
+use super::codes;
+use super::log::{millis, missing};
+use crate::domain::{Sequence, Timestamp};
+use crate::port::{Entry, ReadError, Tail};
+
+/// Messages asked for at once. The client asks again at half of it.
+const PULL_MESSAGES: usize = 4_096;
+/// Bytes asked for at once: some twenty of the largest commits. Bounds what a slow reader holds.
+const PULL_BYTES: usize = 8 * 1024 * 1024;
+/// How long a pull stays open when nothing comes.
+const PULL_EXPIRES: Duration = Duration::from_secs(10);
+/// Two of these without a sign of life, and the consumer is made anew.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How long the server keeps a consumer that nobody reads.
+const INACTIVE: Duration = Duration::from_secs(30);
+/// Pause before another attempt to make a consumer. Elections take seconds.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// A reader's place in a stream.
+pub struct JsTail {
+    context: Context,
+    stream: String,
+    filter: String,
+    after: Sequence,
+    messages: Option<pull::Stream>,
+    /// Counts the consumer's deliveries: a gap means that some were lost on the way.
+    delivered: u64,
+    remaining: u64,
+}
+
+impl JsTail {
+    pub(super) async fn open(
+        context: Context,
+        stream: String,
+        filter: String,
+        after: Sequence,
+    ) -> Result<Self, ReadError> {
+        let mut tail = Self {
+            context,
+            stream,
+            filter,
+            after,
+            messages: None,
+            delivered: 0,
+            remaining: 0,
+        };
+        tail.connect().await?;
+        Ok(tail)
+    }
+
+    /// Makes a consumer that starts right after the last entry that was read.
+    async fn connect(&mut self) -> Result<(), ReadError> {
+        let start_sequence = self.after.next().0;
+        let policy = DeliverPolicy::ByStartSequence { start_sequence };
+        let consumer = consumer(&self.context, &self.stream, &self.filter, policy).await?;
+        self.remaining = consumer.cached_info().num_pending;
+        self.delivered = 0;
+        let messages = consumer
+            .stream()
+            .max_messages_per_batch(PULL_MESSAGES)
+            .max_bytes_per_batch(PULL_BYTES)
+            .expires(PULL_EXPIRES)
+            .heartbeat(HEARTBEAT)
+            .messages()
+            .await
+            .map_err(|error| ReadError::Unavailable(error.into()))?;
+        self.messages = Some(messages);
+        Ok(())
+    }
+
+    /// The stream of messages, made anew until the server lets us.
+    async fn messages(&mut self) -> Result<&mut pull::Stream, ReadError> {
+        while self.messages.is_none() {
+            match self.connect().await {
+                Ok(()) => {}
+                Err(ReadError::Unavailable(error)) => {
+                    debug!(stream = self.stream, %error, "cannot read yet");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error @ ReadError::Broken(_)) => return Err(error),
+            }
+        }
+        self.messages.as_mut().ok_or_else(|| missing(&self.stream))
+    }
+
+    /// Takes one delivery; none when it does not continue what was read, and the consumer has to
+    /// be made anew.
+    fn accept(&mut self, delivery: Option<Result<Message, MessagesError>>) -> Option<Entry> {
+        let message = match delivery? {
+            Ok(message) => message,
+            Err(error) => {
+                warn!(stream = self.stream, %error, "reading anew after a broken delivery");
+                return None;
+            }
+        };
+        let info = message.info().ok()?;
+        let (sequence, time) = (Sequence(info.stream_sequence), millis(info.published));
+        if info.consumer_sequence != self.delivered.saturating_add(1) || sequence <= self.after {
+            warn!(stream = self.stream, "reading anew after a gap");
+            return None;
+        }
+        self.delivered = info.consumer_sequence;
+        self.remaining = info.pending;
+        self.after = sequence;
+        let async_nats::Message {
+            subject,
+            headers,
+            payload,
+            ..
+        } = message.message;
+        let headers = headers.as_ref().map(pairs).unwrap_or_default();
+        Some(Entry {
+            sequence,
+            subject: subject.to_string(),
+            time,
+            headers,
+            payload,
+        })
+    }
+}
+
+impl Tail for JsTail {
+    async fn next(&mut self, limit: usize) -> Result<Vec<Entry>, ReadError> {
+        loop {
+            let delivery = self.messages().await?.next().await;
+            let Some(first) = self.accept(delivery) else {
+                self.messages = None;
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            };
+            let mut entries = vec![first];
+            while entries.len() < limit {
+                // Outside the cooperative budget: with it, a full channel looks empty after some
+                // fifty messages.
+                let Some(messages) = self.messages.as_mut() else {
+                    break;
+                };
+                let ready = tokio::task::unconstrained(messages.next()).now_or_never();
+                let Some(delivery) = ready else { break };
+                match self.accept(delivery) {
+                    Some(entry) => entries.push(entry),
+                    None => {
+                        self.messages = None;
+                        break;
+                    }
+                }
+            }
+            return Ok(entries);
+        }
+    }
+
+    fn remaining(&self) -> u64 {
+        self.remaining
+    }
+}
+
+/// The last message before a moment.
+pub(super) async fn before(
+    context: &Context,
+    stream: &str,
+    moment: Timestamp,
+) -> Result<Sequence, ReadError> {
+    let nanos = i128::from(moment.0).saturating_mul(1_000_000);
+    let start_time = async_nats::datetime::from_nanos(nanos).map_err(ReadError::Broken)?;
+    let policy = DeliverPolicy::ByStartTime { start_time };
+    let consumer = consumer(context, stream, ">", policy).await?;
+    Ok(Sequence(consumer.cached_info().delivered.stream_sequence))
+}
+
+async fn consumer(
+    context: &Context,
+    stream: &str,
+    filter: &str,
+    deliver_policy: DeliverPolicy,
+) -> Result<Consumer<pull::Config>, ReadError> {
+    let config = pull::Config {
+        deliver_policy,
+        ack_policy: AckPolicy::None,
+        replay_policy: ReplayPolicy::Instant,
+        filter_subject: filter.to_owned(),
+        inactive_threshold: INACTIVE,
+        num_replicas: 1,
+        memory_storage: true,
+        ..pull::Config::default()
+    };
+    context
+        .create_consumer_on_stream(config, stream)
+        .await
+        .map_err(|error| read_error(error, stream))
+}
+
+fn read_error(error: ConsumerError, stream: &str) -> ReadError {
+    match error.kind() {
+        ConsumerErrorKind::JetStream(refusal) => match codes::number(refusal.error_code()) {
+            codes::STREAM_NOT_FOUND => missing(stream),
+            _ => ReadError::Unavailable(error.into()),
+        },
+        ConsumerErrorKind::InvalidConsumerType | ConsumerErrorKind::InvalidName => {
+            ReadError::Broken(error.into())
+        }
+        ConsumerErrorKind::TimedOut | ConsumerErrorKind::Request | ConsumerErrorKind::Other => {
+            ReadError::Unavailable(error.into())
+        }
+    }
+}
+
+/// Headers as pairs of text.
+pub(super) fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
+    let mut pairs = Vec::with_capacity(headers.len());
+    for (name, values) in headers.iter() {
+        pairs.extend(
+            values
+                .iter()
+                .map(|value| (name.to_string(), value.to_string())),
+        );
+    }
+    pairs
+}
