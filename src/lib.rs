@@ -6,7 +6,10 @@
 
 pub mod domain;
 pub mod engine;
+pub mod gateway;
 pub mod nats;
 pub mod port;
+pub mod role;
+pub mod run;
 pub mod view;
 pub mod wire;

@@ -1,0 +1,457 @@
+//! Deciding what has arrived, and packing it into one commit.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::error;
+
+use crate::domain::market::{LedgerEntry, Request, Verdict};
+use crate::domain::{
+    Address, CommandRejected, Event, Market, OrderId, Policy, Recorded, Refusal, Sequence, Source,
+    Text, Timestamp,
+};
+use crate::engine::{Error, Machine};
+use crate::port::{AnswerTo, Arrived, Batch, Clock, Committed, Message, Replies};
+use crate::wire::{
+    Chain, CommitDraft, CommitHead, Hash, Ledger, Outcome, OutcomeKind, Snapshot, Subjects, headers,
+};
+
+/// How often deadlines are looked at. Overdue holds resolve within seconds; four looks a second
+/// cost nothing.
+const SWEEP: Duration = Duration::from_millis(250);
+
+/// Orders that one look may expire, so that a mass expiry leaves room for buyers.
+const SWEPT_AT_ONCE: usize = 200;
+
+/// How large a commit may become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Commands.
+    pub commands: usize,
+    /// Bytes of the commit itself. A batch above 256 KiB spans two Raft entries.
+    pub bytes: usize,
+    /// SKUs whose stock it moves, each of which may need a ledger entry.
+    pub skus: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            commands: 500,
+            bytes: 192 * 1024,
+            skus: 500,
+        }
+    }
+}
+
+/// How a request is decided; [`Market::decide`] everywhere but in tests of what happens when it
+/// fails.
+pub type Decide = fn(&Market, &Request, Timestamp, &Policy) -> Verdict;
+
+/// The machine that the engine drives.
+pub struct Committer<C, R> {
+    state: Snapshot,
+    draft: Draft,
+    flight: Option<Flight>,
+    /// What did not fit into the draft; it is first in the next one.
+    waiting: VecDeque<Arrived>,
+    next_sweep: Instant,
+    rules: Rules,
+    subjects: Subjects,
+    clock: C,
+    replies: R,
+    snapshots: Option<tokio::sync::mpsc::Sender<Snapshot>>,
+}
+
+/// What a committer goes by.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// What the shop has set.
+    pub policy: Policy,
+    /// How large a commit may become.
+    pub bounds: Bounds,
+    /// How a request is decided.
+    pub decide: Decide,
+    /// A snapshot is taken each time this many commits were made.
+    pub snapshot_every: u64,
+}
+
+/// The commit that is being filled.
+#[derive(Default)]
+struct Draft {
+    commit: CommitDraft,
+    decided: Vec<Decided>,
+    position: Sequence,
+    begun: bool,
+}
+
+/// The commit that is on its way.
+struct Flight {
+    chain: Chain,
+    decided: Vec<Decided>,
+    /// The state right after it, when one is to be kept.
+    snapshot: Option<Snapshot>,
+}
+
+/// A command and how it ends once the commit is durable.
+struct Decided {
+    arrived: Arrived,
+    result: OutcomeKind,
+    at: Address,
+    refusal: Option<Refusal>,
+}
+
+impl<C: Clock, R: Replies> Committer<C, R> {
+    /// A committer that has opened the market at the end of `state`.
+    pub fn new(
+        state: Snapshot,
+        rules: Rules,
+        subjects: Subjects,
+        (clock, replies): (C, R),
+        snapshots: Option<tokio::sync::mpsc::Sender<Snapshot>>,
+    ) -> Self {
+        Self {
+            state,
+            draft: Draft::default(),
+            flight: None,
+            waiting: VecDeque::new(),
+            next_sweep: Instant::now() + SWEEP,
+            rules,
+            subjects,
+            clock,
+            replies,
+            snapshots,
+        }
+    }
+
+    /// The state after the last commit. Only once everything has been drained; while commands are
+    /// being decided the state is ahead of the log.
+    #[must_use]
+    pub fn into_state(self) -> Snapshot {
+        self.state
+    }
+
+    /// Every command that has not been answered, in the order in which they came.
+    #[must_use]
+    pub fn into_open(self) -> Vec<Arrived> {
+        let flight = self.flight.into_iter().flat_map(|flight| flight.decided);
+        let decided = flight
+            .chain(self.draft.decided)
+            .map(|decided| decided.arrived);
+        decided.chain(self.waiting).collect()
+    }
+
+    /// Where the commit that is being filled will stand.
+    fn sequence(&self) -> Sequence {
+        self.flight
+            .as_ref()
+            .map_or_else(|| self.state.chain.next(), |flight| flight.chain.next())
+    }
+
+    /// The time, which never goes back however the clock is set.
+    fn now(&self) -> Timestamp {
+        let last = self
+            .flight
+            .as_ref()
+            .map_or(self.state.chain.at, |flight| flight.chain.at);
+        self.clock.now().max(last)
+    }
+
+    fn begin(&mut self) {
+        if !self.draft.begun {
+            self.state.market.begin(self.sequence());
+            self.draft.begun = true;
+        }
+    }
+
+    /// Decides one command into the draft; gives it back when there is no room for it.
+    fn decide(&mut self, arrived: Arrived) -> Result<Option<Arrived>, Error> {
+        self.begin();
+        let now = self.now();
+        let (decided, records) = match self.verdict(&arrived.request, now) {
+            Verdict::Repeated { at, refusal } => {
+                let result = OutcomeKind::AlreadyApplied;
+                (
+                    Decided {
+                        arrived,
+                        result,
+                        at,
+                        refusal,
+                    },
+                    Vec::new(),
+                )
+            }
+            Verdict::Append { records, refusal } => {
+                let at = Address::new(self.sequence(), self.draft.commit.events());
+                let result = OutcomeKind::Accepted;
+                (
+                    Decided {
+                        arrived,
+                        result,
+                        at,
+                        refusal,
+                    },
+                    records,
+                )
+            }
+        };
+        if !self.append(&records)? {
+            return Ok(Some(decided.arrived));
+        }
+        let position = decided.arrived.request.command_seq.unwrap_or_default();
+        self.draft.position = self.draft.position.max(position);
+        self.draft.decided.push(decided);
+        Ok(None)
+    }
+
+    /// What becomes of a request. One that makes the decider fail is refused like any other: it
+    /// must not stop those behind it.
+    fn verdict(&self, request: &Request, now: Timestamp) -> Verdict {
+        let Rules { policy, decide, .. } = &self.rules;
+        let verdict = catch_unwind(AssertUnwindSafe(|| {
+            decide(&self.state.market, request, now, policy)
+        }));
+        verdict.unwrap_or_else(|_| {
+            error!(id = ?request.id, "a command makes the decider fail");
+            failed(request)
+        })
+    }
+
+    /// Adds events to the draft and to the state; false, and nothing added, when they do not fit.
+    fn append(&mut self, records: &[Recorded]) -> Result<bool, Error> {
+        let sequence = self.sequence();
+        let mark = self.draft.commit.mark();
+        let first = self.draft.commit.events();
+        for record in records {
+            self.draft
+                .commit
+                .push(record)
+                .map_err(|error| Error::defect(sequence, error))?;
+        }
+        if 0 < first && !self.fits(records) {
+            self.draft.commit.back_to(mark);
+            return Ok(false);
+        }
+        for (index, record) in (first..).zip(records) {
+            let at = Address::new(sequence, index);
+            let evolved = self.state.market.evolve(at, record);
+            evolved.map_err(|misfit| Error::defect(sequence, misfit))?;
+        }
+        Ok(true)
+    }
+
+    fn fits(&self, records: &[Recorded]) -> bool {
+        let Bounds { bytes, skus, .. } = self.rules.bounds;
+        // Counts a SKU again that the commit has touched already: an upper bound will do.
+        let more = records
+            .iter()
+            .filter(|record| record.event.sku().is_some())
+            .count();
+        self.draft.commit.bytes() <= bytes
+            && self.state.market.touched().saturating_add(more) <= skus
+    }
+
+    /// Decides what did not fit before, as far as it fits now.
+    fn refill(&mut self) -> Result<(), Error> {
+        while let Some(arrived) = self.waiting.pop_front() {
+            if let Some(back) = self.decide(arrived)? {
+                self.waiting.push_front(back);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers commands whose outcomes are durable.
+    fn answer(&self, decided: Vec<Decided>) {
+        let answers: Vec<(AnswerTo, Outcome)> = decided
+            .into_iter()
+            .filter_map(
+                |Decided {
+                     arrived,
+                     result,
+                     at,
+                     refusal,
+                 }| {
+                    let outcome = Outcome::decided(arrived.request.id, result, at, refusal);
+                    Some((arrived.answer_to?, outcome))
+                },
+            )
+            .collect();
+        if !answers.is_empty() {
+            self.replies.send(answers);
+        }
+    }
+
+    /// The next head, whatever it will hold.
+    fn head(&self, at: Timestamp, position: Sequence) -> CommitHead {
+        let chain = &self.state.chain;
+        CommitHead {
+            epoch: chain.epoch,
+            number: chain.number.saturating_add(1),
+            at,
+            position: chain.position.max(position),
+            prev_hash: chain.hash,
+        }
+    }
+
+    fn batch(&self, payload: bytes::Bytes, number: u64, entries: &[LedgerEntry]) -> Batch {
+        let head = commit_message(&self.subjects, payload, self.state.chain.head);
+        let entry = |entry: &LedgerEntry| Message {
+            subject: self.subjects.stock(&entry.sku),
+            headers: Vec::new(),
+            payload: Ledger::new(number, entry).encode(),
+            expected: Some(entry.expected),
+        };
+        let messages = std::iter::once(head)
+            .chain(entries.iter().map(entry))
+            .collect();
+        Batch {
+            messages,
+            expected_end: Some(self.state.chain.end),
+        }
+    }
+}
+
+impl<C: Clock, R: Replies> Machine for Committer<C, R> {
+    type Input = Arrived;
+
+    fn room(&self) -> usize {
+        if !self.waiting.is_empty() || self.rules.bounds.bytes <= self.draft.commit.bytes() {
+            return 0;
+        }
+        self.rules
+            .bounds
+            .commands
+            .saturating_sub(self.draft.decided.len())
+    }
+
+    async fn take_in(&mut self, inputs: Vec<Arrived>) -> Result<(), Error> {
+        self.waiting.extend(inputs);
+        self.refill()
+    }
+
+    fn draft(&mut self, _last: bool) -> Result<Option<Batch>, Error> {
+        if self.draft.commit.events() == 0 {
+            // Nothing to append, and what is repeated is durable: no commit is under way.
+            self.draft.begun = false;
+            let repeated = std::mem::take(&mut self.draft.decided);
+            self.answer(repeated);
+            return Ok(None);
+        }
+        let mut draft = std::mem::take(&mut self.draft);
+        let sequence = self.state.chain.next();
+        let at = self.now();
+        let head = self.head(at, draft.position);
+        let entries = self.state.market.finish(at);
+        let payload = draft
+            .commit
+            .seal(&head)
+            .map_err(|error| Error::defect(sequence, error))?;
+        let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
+        let chain = Chain::after(&head, Hash::of(&payload), sequence, count);
+        let batch = self.batch(payload, head.number, &entries);
+        let due = self.snapshots.is_some()
+            && head.number.checked_rem(self.rules.snapshot_every) == Some(0);
+        let snapshot = due.then(|| Snapshot {
+            chain,
+            market: self.state.market.clone(),
+        });
+        self.flight = Some(Flight {
+            chain,
+            decided: draft.decided,
+            snapshot,
+        });
+        // The buffer is used again.
+        self.draft.commit = draft.commit;
+        self.refill()?;
+        Ok(Some(batch))
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        Some(self.next_sweep)
+    }
+
+    fn wake(&mut self) -> Result<(), Error> {
+        self.next_sweep = Instant::now() + SWEEP;
+        let now = self.now();
+        let overdue: Vec<OrderId> = self.state.market.overdue(now, SWEPT_AT_ONCE);
+        for order_id in overdue {
+            self.begin();
+            let records = self.state.market.expire(order_id, &Source::COMMITTER);
+            if !self.append(&records)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn committed(&mut self, committed: Committed) -> Result<(), Error> {
+        let Some(flight) = self.flight.take() else {
+            return Ok(());
+        };
+        if committed.first != flight.chain.head {
+            let why = format!("the commit was to stand at {}", flight.chain.head);
+            return Err(Error::defect(committed.first, why));
+        }
+        self.state.chain = flight.chain;
+        self.answer(flight.decided);
+        if let (Some(snapshots), Some(snapshot)) = (&self.snapshots, flight.snapshot) {
+            // When the last one is still being written, this one is not needed.
+            let _ = snapshots.try_send(snapshot);
+        }
+        Ok(())
+    }
+
+    fn claim(&self) -> Result<Batch, Error> {
+        super::open::claim(&self.state.chain, &self.subjects, self.now())
+    }
+
+    fn fence(&self) -> Sequence {
+        self.state.chain.head
+    }
+}
+
+/// The message that holds a commit.
+pub(super) fn commit_message(
+    subjects: &Subjects,
+    payload: bytes::Bytes,
+    expected: Sequence,
+) -> Message {
+    Message {
+        subject: subjects.commit(),
+        headers: vec![(headers::KASSA_TYPE, "commit/1".to_owned())],
+        payload,
+        expected: Some(expected),
+    }
+}
+
+/// What is recorded of a command that makes the decider fail.
+fn failed(request: &Request) -> Verdict {
+    let refusal = Refusal::Defect {
+        problem: Text::lossy("deciding it failed; it was reported"),
+    };
+    let kind = match &request.intent {
+        crate::domain::market::Intent::Command(command) => Text::lossy(command.kind().name()),
+        crate::domain::market::Intent::Unusable { kind, .. } => kind.clone(),
+    };
+    let command_seq = request.command_seq.map(|sequence| sequence.0);
+    let event = Event::CommandRejected(CommandRejected {
+        kind,
+        refusal: refusal.clone(),
+        command_seq,
+    });
+    let record = Recorded {
+        event,
+        cause: request.id,
+        source: request.source.clone(),
+        body: request.id.and(request.body),
+        trace: request.trace.clone(),
+    };
+    Verdict::Append {
+        records: vec![record],
+        refusal: Some(refusal),
+    }
+}

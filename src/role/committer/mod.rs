@@ -1,0 +1,15 @@
+//! The committer: the one writer of a market.
+//!
+//! Every instance follows the log; the one with the lease decides. What keeps two of them apart is
+//! not the lease but the fence on every commit.
+
+mod intake;
+mod machine;
+mod open;
+mod run;
+mod state;
+
+pub use machine::{Bounds, Committer, Decide, Rules};
+pub use open::open;
+pub use run::{Ports, Settings, run};
+pub use state::{load, read_to_end};

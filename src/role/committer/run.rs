@@ -1,0 +1,266 @@
+//! From standby to active and back.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::intake::{Intake, follow_commands};
+use super::machine::{Committer, Rules};
+use super::open::open;
+use super::state::{follow, load};
+use crate::engine::{Candidate, Ended, Error, Machine, drive};
+use crate::port::{Arrived, Asks, Clock, Lease, Log, ReadError, Replies, Snapshots, Tail};
+use crate::wire::{Snapshot, Subjects};
+
+/// The world a committer lives in.
+#[derive(Clone)]
+pub struct Ports<L, K, A, S, C, R> {
+    /// The log.
+    pub events: L,
+    /// The command stream.
+    pub commands: L,
+    /// Who may be active.
+    pub candidate: Candidate<K>,
+    /// Requested commands.
+    pub asks: A,
+    /// Where states are kept.
+    pub snapshots: S,
+    /// The time.
+    pub clock: C,
+    /// The way back.
+    pub replies: R,
+}
+
+/// How a committer is to run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The names of its market.
+    pub subjects: Subjects,
+    /// What it goes by.
+    pub rules: Rules,
+    /// Commands that may wait for their decision. What comes beyond is answered "busy", or stays
+    /// in the command stream.
+    pub queue: usize,
+}
+
+/// Pause before a role that lost its server, or its lease, looks again.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// How long a snapshot may keep a standby waiting when we stop.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Is a committer until `stop`.
+///
+/// # Errors
+///
+/// See [`Error`]: only what waiting does not mend.
+pub async fn run<L, K, A, S, C, R>(
+    ports: &Ports<L, K, A, S, C, R>,
+    settings: &Settings,
+    stop: &CancellationToken,
+) -> Result<(), Error>
+where
+    L: Log,
+    K: Lease,
+    A: Asks,
+    S: Snapshots,
+    C: Clock,
+    R: Replies + Clone,
+{
+    loop {
+        let mut state = load(&ports.snapshots).await;
+        let standby = stand_by(&ports.events, settings, &mut state, &ports.candidate);
+        let revision = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            revision = standby => match revision {
+                Ok(revision) => revision,
+                Err(error) => {
+                    wait_or_fail(error).await?;
+                    continue;
+                }
+            },
+        };
+        let (done, abort) = (CancellationToken::new(), CancellationToken::new());
+        let active = async {
+            let ended = act(ports, settings, state, (stop, &abort)).await;
+            done.cancel();
+            ended
+        };
+        let keep = ports.candidate.keep(revision, &done, &abort);
+        let (ended, ()) = tokio::join!(active, keep);
+        match ended {
+            Ok(Ended::Drained) => return Ok(()),
+            Ok(Ended::Aborted) => warn!("the lease was lost; standing by"),
+            Ok(Ended::Superseded) => warn!("somebody else writes; standing by"),
+            Ok(Ended::Lost) => {}
+            Err(error) => wait_or_fail(error).await?,
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Waiting mends what the server's absence causes; nothing else.
+async fn wait_or_fail(error: Error) -> Result<(), Error> {
+    match error {
+        Error::Read(ReadError::Unavailable(cause)) => {
+            warn!(%cause, "the server is away");
+            tokio::time::sleep(PAUSE).await;
+            Ok(())
+        }
+        Error::Read(_) | Error::Refused(_) | Error::Defect { .. } => Err(error),
+    }
+}
+
+/// Follows the log until the lease is ours; returns its revision.
+async fn stand_by<L: Log, K: Lease>(
+    events: &L,
+    settings: &Settings,
+    state: &mut Snapshot,
+    candidate: &Candidate<K>,
+) -> Result<u64, Error> {
+    let subjects = &settings.subjects;
+    super::state::read_to_end(events, subjects, state).await?;
+    let mut tail = events.follow(&subjects.commit(), state.chain.head).await?;
+    let acquired = candidate.acquire();
+    tokio::pin!(acquired);
+    loop {
+        tokio::select! {
+            biased;
+            revision = &mut acquired => return Ok(revision),
+            entries = tail.next(64) => for entry in entries? {
+                follow(events, subjects, state, (entry.sequence, &entry.payload)).await?;
+            },
+        }
+    }
+}
+
+/// Opens the market and commits until the input ends or the lease is lost.
+async fn act<L, K, A, S, C, R>(
+    ports: &Ports<L, K, A, S, C, R>,
+    settings: &Settings,
+    mut state: Snapshot,
+    (stop, abort): (&CancellationToken, &CancellationToken),
+) -> Result<Ended, Error>
+where
+    L: Log,
+    K: Lease,
+    A: Asks,
+    S: Snapshots,
+    C: Clock,
+    R: Replies + Clone,
+{
+    let Ports {
+        events,
+        commands,
+        asks,
+        snapshots,
+        clock,
+        replies,
+        ..
+    } = ports;
+    let subjects = &settings.subjects;
+    if !open(events, subjects, &mut state, clock, abort).await? {
+        return Ok(Ended::Aborted);
+    }
+    let epoch = state.chain.epoch;
+    info!(
+        epoch,
+        number = state.chain.number,
+        orders = state.market.open_orders(),
+        "active"
+    );
+    let (sender, receiver) = mpsc::channel::<Arrived>(settings.queue);
+    let mut intake = Intake(receiver);
+    let (keeper, kept) = mpsc::channel(1);
+    // Whoever goes away takes the readers along.
+    let readers_stop = stop.child_token();
+    let _drop_guard = readers_stop.clone().drop_guard();
+    let published = {
+        let (commands, subjects) = (commands.clone(), subjects.clone());
+        let (position, ends) = (state.chain.position, (sender.clone(), readers_stop.clone()));
+        let failed = readers_stop.clone();
+        tokio::spawn(async move {
+            let read = follow_commands(&commands, &subjects, position, ends).await;
+            // One reader that fails ends the input of both.
+            read.inspect_err(|_| failed.cancel())
+        })
+    };
+    let requested = {
+        let (asks, stop) = (asks.clone(), readers_stop.clone());
+        tokio::spawn(async move {
+            let served = asks.serve(sender, stop.clone()).await;
+            served.inspect_err(|_| stop.cancel())
+        })
+    };
+    let keeping = tokio::spawn(keep_snapshots(snapshots.clone(), kept));
+    let rules = settings.rules.clone();
+    let outlet = (clock.clone(), replies.clone());
+    let mut machine = Committer::new(
+        state,
+        rules.clone(),
+        subjects.clone(),
+        outlet.clone(),
+        Some(keeper.clone()),
+    );
+    let ended = loop {
+        match drive(&mut machine, &mut intake, events, abort).await {
+            Ok(Ended::Lost) => {
+                warn!("a commit was lost; deciding again what it held");
+                let open_commands = machine.into_open();
+                let mut state = load(snapshots).await;
+                if !open(events, subjects, &mut state, clock, abort).await? {
+                    return Ok(Ended::Aborted);
+                }
+                let (rules, outlet) = (rules.clone(), outlet.clone());
+                machine =
+                    Committer::new(state, rules, subjects.clone(), outlet, Some(keeper.clone()));
+                machine.take_in(open_commands).await?;
+            }
+            ended => break ended,
+        }
+    };
+    drop((keeper, keeping));
+    if matches!(ended, Ok(Ended::Drained)) {
+        for reader in [published, requested] {
+            // A reader that failed ended the input, and its failure is ours.
+            if let Ok(Err(error)) = reader.await {
+                return Err(error.into());
+            }
+        }
+        let state = machine.into_state();
+        info!(number = state.chain.number, "handing over");
+        let saved = save(snapshots, state);
+        if tokio::time::timeout(SNAPSHOT_TIMEOUT, saved).await.is_err() {
+            warn!("no snapshot in time; the next start folds more of the log");
+        }
+    }
+    ended
+}
+
+/// Writes the snapshots it is given, one after the other.
+async fn keep_snapshots(snapshots: impl Snapshots, mut kept: mpsc::Receiver<Snapshot>) {
+    while let Some(snapshot) = kept.recv().await {
+        save(&snapshots, snapshot).await;
+    }
+}
+
+async fn save(snapshots: &impl Snapshots, snapshot: Snapshot) {
+    // Encoding a large state takes long enough to keep others waiting.
+    let encoded = tokio::task::spawn_blocking(move || snapshot.encode()).await;
+    let saved = match encoded {
+        Ok(Ok(bytes)) => snapshots
+            .save(bytes)
+            .await
+            .map_err(|error| error.to_string()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = saved {
+        warn!(
+            error,
+            "a snapshot was not kept; the next start folds more of the log"
+        );
+    }
+}

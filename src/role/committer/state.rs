@@ -1,0 +1,94 @@
+//! The state a committer starts from: the last snapshot and the log behind it.
+
+use tracing::{info, warn};
+
+use crate::domain::Sequence;
+use crate::engine::Error;
+use crate::port::{Log, ReadError, Snapshots, Tail};
+use crate::wire::{Snapshot, Subjects};
+
+/// The last snapshot that this build can use; an empty market when there is none.
+pub async fn load(snapshots: &impl Snapshots) -> Snapshot {
+    match snapshots.load().await {
+        Ok(None) => Snapshot::default(),
+        Ok(Some(bytes)) => match Snapshot::decode(&bytes) {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                info!(%error, "folding the log from its start");
+                Snapshot::default()
+            }
+        },
+        Err(error) => {
+            warn!(%error, "folding the log from its start");
+            Snapshot::default()
+        }
+    }
+}
+
+/// Follows the log to its end.
+///
+/// # Errors
+///
+/// See [`Error`].
+pub async fn read_to_end<L: Log>(
+    events: &L,
+    subjects: &Subjects,
+    state: &mut Snapshot,
+) -> Result<(), Error> {
+    check_not_ahead(events, state).await?;
+    let mut tail = events.follow(&subjects.commit(), state.chain.head).await?;
+    while 0 < tail.remaining() {
+        for entry in tail.next(READ_AT_ONCE).await? {
+            follow(events, subjects, state, (entry.sequence, &entry.payload)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Commits taken from the reader at once.
+const READ_AT_ONCE: usize = 256;
+
+/// Follows one commit. Messages between the last one and this that no committer wrote are looked
+/// at first: an entry among them changed what its subject expects.
+pub(super) async fn follow<L: Log>(
+    events: &L,
+    subjects: &Subjects,
+    state: &mut Snapshot,
+    (sequence, payload): (Sequence, &[u8]),
+) -> Result<(), Error> {
+    if state.chain.next() < sequence {
+        let filter = format!("{}*", subjects.stock_prefix());
+        let mut tail = events.follow(&filter, state.chain.end).await?;
+        'strays: while 0 < tail.remaining() {
+            for entry in tail.next(READ_AT_ONCE).await? {
+                if sequence <= entry.sequence {
+                    break 'strays;
+                }
+                if let Some(sku) = subjects
+                    .sku_of(&entry.subject)
+                    .and_then(|sku| sku.parse().ok())
+                {
+                    warn!(sequence = entry.sequence.0, %sku, "not a committer's message");
+                    state.market.note_stray_entry(&sku, entry.sequence);
+                }
+            }
+        }
+    }
+    state
+        .follow(sequence, payload)
+        .map_err(|error| Error::defect(sequence, error))
+}
+
+/// A snapshot beyond the end of the log is of another log, or of one that was restored.
+async fn check_not_ahead<L: Log>(events: &L, state: &mut Snapshot) -> Result<(), ReadError> {
+    let end = events.end().await?;
+    if end < state.chain.end {
+        warn!(
+            snapshot = state.chain.end.0,
+            log = end.0,
+            "the snapshot is ahead of the log"
+        );
+        *state = Snapshot::default();
+    }
+    Ok(())
+}

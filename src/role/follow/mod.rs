@@ -1,0 +1,134 @@
+//! Following the log: the loop around every follower.
+
+mod hub;
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::domain::Sequence;
+use crate::engine::{Candidate, Ended, Error, Follower, Output, Projection, drive, open};
+use crate::port::{Clock, Lease, Log, ReadError, new_uuid};
+
+pub use hub::Hub;
+
+/// Pause before a follower that lost its server, or its lease, looks again.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// The world a follower lives in.
+#[derive(Clone)]
+pub struct Ports<L, K, C> {
+    /// The log.
+    pub events: Hub<L>,
+    /// Who may be active.
+    pub candidate: Candidate<K>,
+    /// The time.
+    pub clock: C,
+}
+
+/// Where a follower begins that has never written anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// At the first commit.
+    Start,
+    /// At the commits of the last so many days: what it writes does not live longer.
+    Recent(Duration),
+}
+
+/// Follows the log with what `projection` makes, until `stop`.
+///
+/// # Errors
+///
+/// See [`Error`]: only what waiting does not mend.
+pub async fn follow<P, L, K, C>(
+    ports: &Ports<L, K, C>,
+    output: &Output<L>,
+    beginning: Beginning,
+    mut projection: impl FnMut() -> P + Send,
+    stop: &CancellationToken,
+) -> Result<(), Error>
+where
+    P: Projection,
+    L: Log,
+    K: Lease,
+    C: Clock,
+{
+    loop {
+        let revision = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            revision = ports.candidate.acquire() => revision,
+        };
+        let (done, abort) = (CancellationToken::new(), CancellationToken::new());
+        let active = async {
+            let ends = (stop, &abort);
+            let ended = act(ports, output, (projection(), beginning), ends).await;
+            done.cancel();
+            ended
+        };
+        let keep = ports.candidate.keep(revision, &done, &abort);
+        let (ended, ()) = tokio::join!(active, keep);
+        match ended {
+            Ok(Ended::Drained) => return Ok(()),
+            Ok(Ended::Aborted) => warn!(role = ports.candidate.key, "the lease was lost"),
+            Ok(Ended::Superseded) => warn!(role = ports.candidate.key, "somebody else writes"),
+            Ok(Ended::Lost) => warn!(role = ports.candidate.key, "a batch was lost; reading anew"),
+            Err(Error::Read(ReadError::Unavailable(cause))) => {
+                warn!(role = ports.candidate.key, %cause, "the server is away");
+            }
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn act<P, L, K, C>(
+    ports: &Ports<L, K, C>,
+    output: &Output<L>,
+    (projection, beginning): (P, Beginning),
+    (stop, abort): (&CancellationToken, &CancellationToken),
+) -> Result<Ended, Error>
+where
+    P: Projection,
+    L: Log,
+    K: Lease,
+    C: Clock,
+{
+    let start = match beginning {
+        Beginning::Start => Sequence::START,
+        Beginning::Recent(span) => {
+            ports
+                .events
+                .log()
+                .before(ports.clock.now().before(span))
+                .await?
+        }
+    };
+    let nonce = new_uuid(ports.clock.now()).simple().to_string();
+    let mut follower = open(projection, output.clone(), nonce, start).await?;
+    let position = follower.position().clone();
+    check_not_ahead(ports.events.log(), &follower).await?;
+    info!(
+        role = ports.candidate.key,
+        event_seq = position.event_seq.0,
+        "following"
+    );
+    if ports.events.log().end().await? <= position.event_seq {
+        follower.projection.caught_up();
+    }
+    let mut commits = ports.events.follow(position.event_seq, stop.clone());
+    drive(&mut follower, &mut commits, &output.log, abort).await
+}
+
+/// A view beyond the end of the log is of another log, or of one that was restored.
+async fn check_not_ahead<P: Projection, L: Log>(
+    events: &L,
+    follower: &Follower<P, L>,
+) -> Result<(), Error> {
+    let (end, reflected) = (events.end().await?, follower.position().event_seq);
+    if end < reflected {
+        let why = format!("the view reflects {reflected}, the log ends at {end}; drop the view");
+        return Err(Error::defect(reflected, why));
+    }
+    Ok(())
+}

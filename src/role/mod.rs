@@ -1,0 +1,8 @@
+//! What a process can be: each role a small verb on the engine and the ports.
+
+pub mod attention;
+pub mod committer;
+pub mod feed;
+pub mod follow;
+pub mod payer;
+pub mod projector;

@@ -1,0 +1,11 @@
+//! The payer: what is owed, as a view, and the act of paying it.
+//!
+//! Intent before effect: an attempt and its key are in the log before anybody is called. There
+//! are no acknowledgements; after a crash, what the bucket and the log still owe is driven again
+//! with the same keys.
+
+mod owed;
+mod pay;
+
+pub use owed::OwedProjection;
+pub use pay::{Drive, Payer, Payments};

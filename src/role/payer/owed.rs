@@ -1,0 +1,162 @@
+//! What is owed, in a bucket of its own.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::domain::{OrderId, Sequence};
+use crate::engine::{Projection, ProjectionError, Reached, Taken};
+use crate::port::Message;
+use crate::view::owed::{Owed, OwedChange, change};
+use crate::wire::{Commit, Encoding};
+
+use super::pay::Drive;
+
+/// Folds commits into what is owed, and hands on what is to be paid.
+///
+/// An attempt that is asked for and recorded between two batches never touches the bucket.
+pub struct OwedProjection {
+    prefix: String,
+    owed: HashMap<OrderId, Owed>,
+    /// Keys in the bucket, as of the last batch.
+    stored: HashSet<OrderId>,
+    /// Keys whose value in the bucket is not what is owed.
+    changed: HashSet<OrderId>,
+    drive: Drive,
+    /// What was asked for before the end of the log was reached: it may be settled further on.
+    held_back: Option<HashSet<OrderId>>,
+}
+
+impl OwedProjection {
+    /// What is owed, in the bucket whose keys' subjects begin with `prefix`.
+    #[must_use]
+    pub fn new(prefix: String, drive: Drive) -> Self {
+        drive.start_anew();
+        Self {
+            prefix,
+            owed: HashMap::new(),
+            stored: HashSet::new(),
+            changed: HashSet::new(),
+            drive,
+            held_back: Some(HashSet::new()),
+        }
+    }
+
+    fn ask(&mut self, owed: Owed) {
+        let order_id = owed.order_id;
+        match &mut self.held_back {
+            Some(held_back) => drop(held_back.insert(order_id)),
+            None => self.drive.pay(owed.clone()),
+        }
+        self.owed.insert(order_id, owed);
+    }
+
+    fn settle(&mut self, order_id: OrderId) {
+        if self.owed.remove(&order_id).is_none() {
+            return;
+        }
+        self.drive.settled(order_id);
+        // What came and went since the last batch is not written at all.
+        if self.stored.contains(&order_id) {
+            self.changed.insert(order_id);
+        } else {
+            self.changed.remove(&order_id);
+        }
+    }
+}
+
+impl Projection for OwedProjection {
+    fn wants(&self, _commit: &Commit) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn load(&mut self, _key: &str, _value: Option<&[u8]>) -> Result<(), ProjectionError> {
+        Ok(())
+    }
+
+    fn fold(
+        &mut self,
+        sequence: Sequence,
+        skip: u32,
+        commit: &Commit,
+    ) -> Result<(), ProjectionError> {
+        let unseen = (0_u32..)
+            .zip(&commit.events)
+            .skip_while(|(index, _)| *index < skip);
+        for (_, record) in unseen {
+            match change(sequence, record) {
+                Some(OwedChange::Asked(owed)) => {
+                    self.changed.insert(owed.order_id);
+                    self.ask(*owed);
+                }
+                Some(OwedChange::Settled(order_id)) => self.settle(order_id),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn owed(&self) -> usize {
+        self.changed.len()
+    }
+
+    fn has_room(&self) -> bool {
+        // Most of what is owed is settled before it is written; writing early would only cost.
+        // What is written ahead of the position is settled again when the log is read again.
+        true
+    }
+
+    fn take(&mut self, limit: usize) -> Result<Taken, ProjectionError> {
+        let mut messages = Vec::new();
+        let taken: Vec<OrderId> = self.changed.iter().take(limit).copied().collect();
+        for order_id in taken {
+            self.changed.remove(&order_id);
+            let subject = || format!("{}{order_id}", self.prefix);
+            match self.owed.get(&order_id) {
+                Some(owed) => {
+                    let payload = Encoding::Json
+                        .write(owed)
+                        .map_err(|error| ProjectionError(error.to_string()))?;
+                    self.stored.insert(order_id);
+                    messages.push(Message {
+                        subject: subject(),
+                        payload,
+                        ..Message::default()
+                    });
+                }
+                None if self.stored.remove(&order_id) => {
+                    let headers = vec![("KV-Operation", "DEL".to_owned())];
+                    messages.push(Message {
+                        subject: subject(),
+                        headers,
+                        ..Message::default()
+                    });
+                }
+                None => {}
+            }
+        }
+        // Nobody waits for this bucket's position; it moves when everything is written.
+        let reached = match self.changed.is_empty() {
+            true => Reached::Everything,
+            false => Reached::Before(Sequence::START),
+        };
+        Ok(Taken { messages, reached })
+    }
+
+    const RESTORES: bool = true;
+
+    fn restore(&mut self, value: &[u8]) -> Result<(), ProjectionError> {
+        let owed: Owed = Encoding::Json
+            .read(value)
+            .map_err(|error| ProjectionError(error.to_string()))?;
+        self.stored.insert(owed.order_id);
+        self.ask(owed);
+        Ok(())
+    }
+
+    fn caught_up(&mut self) {
+        for order_id in self.held_back.take().into_iter().flatten() {
+            if let Some(owed) = self.owed.get(&order_id) {
+                self.drive.pay(owed.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The act of paying.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::domain::{Command, CommandId, OrderId, PaymentResult, RecordPayment};
+use crate::port::{Charge, Clock, Commands, Gateway, GatewayError, Unanswered, new_uuid};
+use crate::view::owed::Owed;
+
+/// Pauses between two calls for one attempt that brought no answer.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(100),
+    Duration::from_millis(500),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+];
+
+/// What one call may take. A provider that has not answered by then has not said no: the same
+/// call is made again, with the same key.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How a payer is to work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Payments {
+    /// Calls under way at once.
+    pub concurrency: usize,
+}
+
+impl Default for Payments {
+    fn default() -> Self {
+        // As many buyers as are promised to be served at once.
+        Self { concurrency: 1_024 }
+    }
+}
+
+/// Hands attempts from the projection to the payer, and tells it which are no longer owed.
+#[derive(Clone)]
+pub struct Drive {
+    owed: mpsc::UnboundedSender<Owed>,
+    running: Arc<Mutex<HashMap<OrderId, CancellationToken>>>,
+}
+
+impl Drive {
+    /// Has an attempt made.
+    pub(super) fn pay(&self, owed: Owed) {
+        let before = self
+            .running()
+            .insert(owed.order_id, CancellationToken::new());
+        if let Some(before) = before {
+            before.cancel();
+        }
+        // Nobody takes it only while the process stops; it stays owed.
+        let _ = self.owed.send(owed);
+    }
+
+    /// Has nothing more done for an order. A call that is out stays out: its result is recorded.
+    pub(super) fn settled(&self, order_id: OrderId) {
+        if let Some(token) = self.running().remove(&order_id) {
+            token.cancel();
+        }
+    }
+
+    /// Forgets what was owed: it is read again.
+    pub(super) fn start_anew(&self) {
+        for (_, token) in self.running().drain() {
+            token.cancel();
+        }
+    }
+
+    fn token(&self, order_id: OrderId) -> Option<CancellationToken> {
+        self.running().get(&order_id).cloned()
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<OrderId, CancellationToken>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes the attempts that are handed to it.
+pub struct Payer<G, M, C> {
+    gateway: Arc<G>,
+    commands: M,
+    clock: C,
+    calls: Arc<Semaphore>,
+    drive: Drive,
+    owed: mpsc::UnboundedReceiver<Owed>,
+}
+
+impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
+    /// A payer that calls `gateway` and tells the committer through `commands`.
+    pub fn new(gateway: Arc<G>, commands: M, clock: C, payments: Payments) -> Self {
+        // Unbounded, and still bounded: every attempt in it is an open order.
+        let (sender, owed) = mpsc::unbounded_channel();
+        let drive = Drive {
+            owed: sender,
+            running: Arc::default(),
+        };
+        let calls = Arc::new(Semaphore::new(payments.concurrency));
+        Self {
+            gateway,
+            commands,
+            clock,
+            calls,
+            drive,
+            owed,
+        }
+    }
+
+    /// The way to hand it attempts.
+    #[must_use]
+    pub fn drive(&self) -> Drive {
+        self.drive.clone()
+    }
+
+    /// Pays until `stop`. Calls that are out are waited for as long as one may take.
+    pub async fn run(mut self, stop: &CancellationToken) {
+        let tasks = tokio_util::task::TaskTracker::new();
+        loop {
+            let owed = tokio::select! {
+                () = stop.cancelled() => break,
+                owed = self.owed.recv() => match owed {
+                    Some(owed) => owed,
+                    None => break,
+                },
+            };
+            let Some(token) = self.drive.token(owed.order_id) else {
+                continue;
+            };
+            let permit = tokio::select! {
+                () = stop.cancelled() => break,
+                permit = Arc::clone(&self.calls).acquire_owned() => permit,
+            };
+            let attempt = Attempt {
+                gateway: Arc::clone(&self.gateway),
+                commands: self.commands.clone(),
+                clock: self.clock.clone(),
+                stop: stop.clone(),
+            };
+            tasks.spawn(async move {
+                attempt.make(owed, &token).await;
+                drop(permit);
+            });
+        }
+        tasks.close();
+        if tokio::time::timeout(CALL_TIMEOUT, tasks.wait())
+            .await
+            .is_err()
+        {
+            warn!("calls are still out; they are made again with the same keys");
+        }
+    }
+}
+
+struct Attempt<G, M, C> {
+    gateway: Arc<G>,
+    commands: M,
+    clock: C,
+    stop: CancellationToken,
+}
+
+impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
+    /// Calls until there is an answer, then records it until that is durable.
+    async fn make(&self, owed: Owed, token: &CancellationToken) {
+        let charge = Charge {
+            order_id: owed.order_id,
+            attempt: owed.attempt,
+            idempotency_key: owed.idempotency_key.clone(),
+            amount: owed.amount_minor,
+            currency: owed.currency,
+            payment_method_token: owed.payment_method_token.clone(),
+        };
+        let mut pauses = PAUSES.into_iter();
+        let result = loop {
+            if token.is_cancelled() {
+                return;
+            }
+            match tokio::time::timeout(CALL_TIMEOUT, self.gateway.charge(&charge)).await {
+                Ok(Ok(result)) => break result,
+                Ok(Err(GatewayError::Unavailable(cause))) => {
+                    debug!(order = %owed.order_id, %cause, "the provider is not available");
+                }
+                Ok(Err(GatewayError::Unknown(cause))) => {
+                    warn!(order = %owed.order_id, %cause, "the outcome of a charge is unknown");
+                }
+                Err(_) => warn!(order = %owed.order_id, "a charge was not answered in time"),
+            }
+            if self.pause(&mut pauses, token).await.is_err() {
+                return;
+            }
+        };
+        self.record(&owed, result, token).await;
+    }
+
+    /// Tells the committer. The order may be off by now: money that came is recorded all the same.
+    async fn record(&self, owed: &Owed, result: PaymentResult, token: &CancellationToken) {
+        let Ok(id) = CommandId::try_from(new_uuid(self.clock.now())) else {
+            return;
+        };
+        let captured = matches!(result, PaymentResult::Captured { .. });
+        let command = Command::RecordPayment(RecordPayment {
+            order_id: owed.order_id,
+            attempt: owed.attempt,
+            connector: self.gateway.connector(),
+            result,
+        });
+        let mut pauses = PAUSES.into_iter();
+        let never = CancellationToken::new();
+        loop {
+            match self.commands.send(id, &command, owed.trace.as_ref()).await {
+                Ok(outcome) => {
+                    if let Some(refusal) = outcome.refusal {
+                        warn!(order = %owed.order_id, %refusal, "a payment was not recorded");
+                    }
+                    return;
+                }
+                // It will be decided; what it leads to is read from the log.
+                Err(Unanswered::Accepted { .. }) => return,
+                Err(Unanswered::Unsendable(cause)) => {
+                    warn!(order = %owed.order_id, %cause, "a payment cannot be recorded");
+                    return;
+                }
+                Err(Unanswered::Busy { retry_after }) => tokio::time::sleep(retry_after).await,
+                Err(Unanswered::Unknown(cause)) => {
+                    debug!(order = %owed.order_id, %cause, "recording a payment again");
+                }
+            }
+            // A decline for an order that is off is of no use; money is.
+            let token = if captured { &never } else { token };
+            if self.pause(&mut pauses, token).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn pause(
+        &self,
+        pauses: &mut impl Iterator<Item = Duration>,
+        token: &CancellationToken,
+    ) -> Result<(), ()> {
+        let pause = pauses.next().unwrap_or(PAUSES[4]);
+        tokio::select! {
+            () = token.cancelled() => Err(()),
+            () = self.stop.cancelled() => Err(()),
+            () = tokio::time::sleep(pause) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Wires roles to a server, starts them, and stops them in order.
+
+mod group;
+mod roles;
+
+pub use group::Group;
+pub use roles::{Paces, Role, RunError, Running, Setup, start};

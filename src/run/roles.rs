@@ -1,0 +1,384 @@
+//! The roles of a process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tracing::info;
+
+use super::group::Group;
+use crate::domain::Policy;
+use crate::engine::{Candidate, Output, Pace, Projection};
+use crate::nats::{
+    Client, Connection, ConnectionOptions, JsLog, KvLease, NatsAsks, NatsReplies, ObjectSnapshots,
+};
+use crate::port::{Gateway, SystemClock};
+use crate::role::attention::AttentionList;
+use crate::role::committer::{self, Bounds, Rules};
+use crate::role::feed::{self, Feed};
+use crate::role::follow::{self, Beginning, Hub, follow};
+use crate::role::payer::{OwedProjection, Payer, Payments};
+use crate::role::projector::Projector;
+use crate::view::{MinuteView, OrderView, StockView, View};
+use crate::wire::{Encoding, MarketName, Subjects};
+
+/// What a process can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
+pub enum Role {
+    /// Decides and writes the log.
+    Committer,
+    /// Keeps the views of orders, stock and metrics.
+    Projector,
+    /// Takes money.
+    Payer,
+    /// Publishes one message an event.
+    Feed,
+    /// Lists what a human must look at.
+    Attention,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Committer,
+        Self::Projector,
+        Self::Payer,
+        Self::Feed,
+        Self::Attention,
+    ];
+
+    /// The name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Committer => "committer",
+            Self::Projector => "projector",
+            Self::Payer => "payer",
+            Self::Feed => "feed",
+            Self::Attention => "attention",
+        }
+    }
+}
+
+/// Why a role could not be started or could not go on.
+pub type RunError = anyhow::Error;
+
+/// Everything the roles of one process need.
+#[derive(Clone)]
+pub struct Setup<G> {
+    /// Where to connect.
+    pub nats: ConnectionOptions,
+    /// The market.
+    pub market: MarketName,
+    /// What the shop has set.
+    pub policy: Policy,
+    /// How large a commit may become.
+    pub bounds: Bounds,
+    /// Commits between two snapshots.
+    pub snapshot_every: u64,
+    /// Commands that may wait for their decision.
+    pub queue: usize,
+    /// The least time between two batches of each view.
+    pub pace: Paces,
+    /// How the feed is written.
+    pub feed: Encoding,
+    /// How the payer works.
+    pub payments: Payments,
+    /// Who takes the money.
+    pub gateway: Arc<G>,
+    /// Who this is, in leases.
+    pub holder: String,
+}
+
+/// The time between two batches of each follower that writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paces {
+    /// Orders and stock: their readers wait for the sequence of their own command.
+    pub views: Pace,
+    /// Metrics: read by the minute.
+    pub metrics: Pace,
+    /// The feed.
+    pub feed: Pace,
+    /// Attention items.
+    pub attention: Pace,
+    /// What is owed. Most of it is settled before: an attempt that is recorded in time is never
+    /// written.
+    pub payer: Pace,
+}
+
+impl Default for Paces {
+    fn default() -> Self {
+        let millis = Duration::from_millis;
+        Self {
+            views: Pace {
+                quiet: millis(5),
+                busy: millis(100),
+            },
+            metrics: Pace::steady(millis(500)),
+            feed: Pace {
+                quiet: millis(10),
+                busy: millis(250),
+            },
+            attention: Pace::steady(millis(250)),
+            payer: Pace::steady(millis(1_000)),
+        }
+    }
+}
+
+/// Running roles, in the order in which they stop.
+pub struct Running {
+    groups: Vec<Group>,
+}
+
+impl Running {
+    /// Waits for a role to fail; for ever while all are well.
+    pub async fn failure(&mut self) -> anyhow::Error {
+        let failures = self
+            .groups
+            .iter_mut()
+            .map(|group| Box::pin(group.failure()));
+        futures::future::select_all(failures).await.0
+    }
+
+    /// Stops them, one group after the other: who sends commands first, who follows the log last.
+    pub async fn stop(self, grace: Duration) {
+        for group in self.groups {
+            info!(group = group.name, "stopping");
+            group.stop(grace).await;
+        }
+    }
+}
+
+/// Connects and starts `roles`.
+///
+/// # Errors
+///
+/// What keeps a role from starting.
+pub async fn start<G: Gateway>(setup: &Setup<G>, roles: &[Role]) -> Result<Running, RunError> {
+    let mut payer = Group::new("payer");
+    let mut committer = Group::new("committer");
+    let mut followers = Group::new("followers");
+    let hub = setup.hub().await?;
+    for role in roles {
+        match role {
+            Role::Committer => start_committer(setup, &mut committer).await?,
+            Role::Payer => start_payer((setup, &hub), &mut payer).await?,
+            Role::Projector => {
+                let Paces { views, metrics, .. } = setup.pace;
+                let (shared, group) = ((setup, &hub), &mut followers);
+                start_view::<OrderView, G>(shared, ("orders", views), group).await?;
+                start_view::<StockView, G>(shared, ("stock", views), group).await?;
+                start_view::<MinuteView, G>(shared, ("metrics", metrics), group).await?;
+            }
+            Role::Feed => start_feed((setup, &hub), &mut followers).await?,
+            Role::Attention => start_attention((setup, &hub), &mut followers).await?,
+        }
+    }
+    Ok(Running {
+        groups: vec![payer, committer, followers],
+    })
+}
+
+impl<G> Setup<G> {
+    fn subjects(&self) -> Subjects {
+        Subjects::of(self.market.clone())
+    }
+
+    /// A connection of its own, named in the server's list.
+    async fn connect(&self, role: &str) -> anyhow::Result<Connection> {
+        let name = format!("kassa {} {role}", self.market);
+        let options = ConnectionOptions {
+            name,
+            ..self.nats.clone()
+        };
+        Ok(Connection::open(&options).await?)
+    }
+
+    /// The reader that every follower of this process shares.
+    async fn hub(&self) -> anyhow::Result<Hub<JsLog>> {
+        let connection = self.connect("reader").await?;
+        let subjects = self.subjects();
+        let log = JsLog::open(&connection, subjects.stream("EVENTS")).await?;
+        Ok(Hub::start(log, subjects.commit()))
+    }
+
+    async fn candidate(
+        &self,
+        connection: &Connection,
+        role: &str,
+    ) -> anyhow::Result<Candidate<KvLease>> {
+        let lease = KvLease::open(connection)
+            .await
+            .context("the bucket of leases")?;
+        let key = self.subjects().lease_key(role);
+        Ok(Candidate {
+            lease,
+            key,
+            holder: self.holder.clone(),
+        })
+    }
+}
+
+async fn start_committer<G: Gateway>(setup: &Setup<G>, group: &mut Group) -> anyhow::Result<()> {
+    let subjects = setup.subjects();
+    // Commits have a connection of their own: they never wait behind answers.
+    let log = setup.connect("committer").await?;
+    let edge = setup.connect("committer intake").await?;
+    let replies = NatsReplies::start(&edge);
+    let ports = committer::Ports {
+        events: JsLog::open(&log, subjects.stream("EVENTS")).await?,
+        commands: JsLog::open(&edge, subjects.stream("COMMANDS")).await?,
+        candidate: setup.candidate(&log, "committer").await?,
+        asks: NatsAsks::new(edge, subjects.clone(), SystemClock, replies.clone()),
+        snapshots: ObjectSnapshots::open(&log, &subjects).await?,
+        clock: SystemClock,
+        replies,
+    };
+    let settings = committer::Settings {
+        subjects,
+        rules: Rules {
+            policy: setup.policy.clone(),
+            bounds: setup.bounds,
+            decide: crate::domain::Market::decide,
+            snapshot_every: setup.snapshot_every,
+        },
+        queue: setup.queue,
+    };
+    let stop = group.token();
+    group.spawn("committer", async move {
+        Ok(committer::run(&ports, &settings, &stop).await?)
+    });
+    Ok(())
+}
+
+/// What followers share.
+type Shared<'a, G> = (&'a Setup<G>, &'a Hub<JsLog>);
+
+/// Where a follower reads, and where it writes.
+type FollowerWorld = (follow::Ports<JsLog, KvLease, SystemClock>, JsLog);
+
+async fn follower<G: Gateway>(
+    (setup, hub): Shared<'_, G>,
+    role: &str,
+    stream: String,
+) -> anyhow::Result<FollowerWorld> {
+    let connection = setup.connect(role).await?;
+    let ports = follow::Ports {
+        events: hub.clone(),
+        candidate: setup.candidate(&connection, role).await?,
+        clock: SystemClock,
+    };
+    let log = JsLog::open(&connection, stream).await?;
+    Ok((ports, log))
+}
+
+/// A bucket as the place a follower writes to.
+fn bucket_output(log: JsLog, bucket: &str, pace: Pace) -> Output<JsLog> {
+    let position = Subjects::position_key(bucket);
+    Output {
+        log,
+        position,
+        keys: Subjects::bucket_key(bucket, ""),
+        pace,
+    }
+}
+
+fn spawn_follower<P: Projection + 'static>(
+    group: &mut Group,
+    name: &'static str,
+    ports: follow::Ports<JsLog, KvLease, SystemClock>,
+    (output, beginning): (Output<JsLog>, Beginning),
+    projection: impl FnMut() -> P + Send + 'static,
+) {
+    let stop = group.token();
+    group.spawn(name, async move {
+        Ok(follow(&ports, &output, beginning, projection, &stop).await?)
+    });
+}
+
+async fn start_view<V: View, G: Gateway>(
+    (setup, hub): Shared<'_, G>,
+    (view, pace): (&'static str, Pace),
+    group: &mut Group,
+) -> anyhow::Result<()> {
+    let bucket = setup.subjects().bucket(view);
+    let (ports, log) = follower((setup, hub), view, Subjects::bucket_stream(&bucket)).await?;
+    let output = bucket_output(log, &bucket, pace);
+    let prefix = output.keys.clone();
+    let start = (output, Beginning::Start);
+    spawn_follower(group, view, ports, start, move || {
+        Projector::<V>::new(prefix.clone())
+    });
+    Ok(())
+}
+
+async fn start_feed<G: Gateway>(
+    (setup, hub): Shared<'_, G>,
+    group: &mut Group,
+) -> anyhow::Result<()> {
+    let subjects = setup.subjects();
+    let (ports, log) = follower((setup, hub), "feed", subjects.stream("FEED")).await?;
+    let output = Output {
+        log,
+        position: subjects.feed_position(),
+        keys: String::new(),
+        pace: setup.pace.feed,
+    };
+    let encoding = setup.feed;
+    let start = (output, Beginning::Recent(feed::AGE));
+    spawn_follower(group, "feed", ports, start, move || {
+        Feed::new(subjects.clone(), encoding)
+    });
+    Ok(())
+}
+
+async fn start_attention<G: Gateway>(
+    (setup, hub): Shared<'_, G>,
+    group: &mut Group,
+) -> anyhow::Result<()> {
+    let subjects = setup.subjects();
+    let (ports, log) = follower((setup, hub), "attention", subjects.stream("ATTENTION")).await?;
+    let position = subjects.attention_position();
+    let pace = setup.pace.attention;
+    let output = Output {
+        log,
+        position,
+        keys: String::new(),
+        pace,
+    };
+    let start = (output, Beginning::Start);
+    spawn_follower(group, "attention", ports, start, move || {
+        AttentionList::new(subjects.clone())
+    });
+    Ok(())
+}
+
+async fn start_payer<G: Gateway>(
+    (setup, hub): Shared<'_, G>,
+    group: &mut Group,
+) -> anyhow::Result<()> {
+    let subjects = setup.subjects();
+    let bucket = subjects.bucket("payer");
+    let (ports, log) = follower((setup, hub), "payer", Subjects::bucket_stream(&bucket)).await?;
+    let connection = setup.connect("payer commands").await?;
+    let source = "payer".parse().context("the payer's own name")?;
+    let client = Client::new(&connection, subjects, source).await?.bundled();
+    let payer = Payer::new(
+        Arc::clone(&setup.gateway),
+        client,
+        SystemClock,
+        setup.payments,
+    );
+    let drive = payer.drive();
+    let output = bucket_output(log, &bucket, setup.pace.payer);
+    let prefix = output.keys.clone();
+    let start = (output, Beginning::Start);
+    let owed = move || OwedProjection::new(prefix.clone(), drive.clone());
+    spawn_follower(group, "payer's bucket", ports, start, owed);
+    let stop = group.token();
+    group.spawn("payer", async move {
+        payer.run(&stop).await;
+        Ok(())
+    });
+    Ok(())
+}
