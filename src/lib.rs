@@ -4,6 +4,7 @@
 //! happens there.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
+pub mod bench;
 pub mod domain;
 pub mod engine;
 pub mod gateway;
@@ -11,5 +12,6 @@ pub mod nats;
 pub mod port;
 pub mod role;
 pub mod run;
+pub mod server;
 pub mod view;
 pub mod wire;

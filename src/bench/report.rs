@@ -1,0 +1,67 @@
+//! What a run showed.
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+/// Percentiles of a latency. Units: milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// Half were faster.
+    pub p50_ms: f64,
+    /// 95 of 100 were faster.
+    pub p95_ms: f64,
+    /// 99 of 100 were faster.
+    pub p99_ms: f64,
+    /// None was slower.
+    pub max_ms: f64,
+}
+
+impl Summary {
+    /// Of a histogram in microseconds.
+    #[must_use]
+    pub fn of(histogram: &Histogram<u64>) -> Self {
+        let at = |quantile| micros_as_millis(histogram.value_at_quantile(quantile));
+        Self {
+            p50_ms: at(0.50),
+            p95_ms: at(0.95),
+            p99_ms: at(0.99),
+            max_ms: micros_as_millis(histogram.max()),
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a latency has far fewer than 2^52 microseconds"
+)]
+fn micros_as_millis(micros: u64) -> f64 {
+    micros as f64 / 1_000.0
+}
+
+/// The whole result of one run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// Orders confirmed and projected a second.
+    pub orders_per_s: f64,
+    /// From the moment an order was due to its confirmation in every view.
+    #[serde(flatten)]
+    pub latency: Summary,
+    /// From the moment an order was due to its confirmation in the log.
+    pub confirmation: Summary,
+    /// Orders confirmed.
+    pub confirmed: u64,
+    /// Orders rejected.
+    pub rejected: u64,
+    /// Orders cancelled.
+    pub cancelled: u64,
+    /// Units sold that were not there.
+    pub oversold: u64,
+    /// Commits in the log.
+    pub commits: u64,
+    /// Commands a commit.
+    pub commands_per_commit: f64,
+    /// What the server does with raw batches.
+    pub raw_batch_msgs_per_s: f64,
+    /// Orders a second to raw messages a second.
+    pub ratio_to_raw: f64,
+}

@@ -1,0 +1,190 @@
+//! A server, a market on it, and its roles: what is measured.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::domain::Policy;
+use crate::gateway::{SimulatedGateway, Simulation};
+use crate::nats::provision::{apply, assets, plan};
+use crate::nats::{Connection, ConnectionOptions};
+use crate::role::committer::Bounds;
+use crate::role::payer::Payments;
+use crate::run::{Paces, Role, Running, Setup, start};
+use crate::server::{ClusterConfig, Server, ServerConfig, Sync, free_ports};
+use crate::wire::{Encoding, MarketName, Subjects};
+
+/// How many servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nodes {
+    /// One.
+    One,
+    /// Three, as a cluster on this machine.
+    Three,
+}
+
+impl Nodes {
+    /// How many.
+    #[must_use]
+    pub const fn count(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Three => 3,
+        }
+    }
+}
+
+/// What to measure on.
+#[derive(Clone, Debug)]
+pub struct WorldOptions {
+    /// The server's program.
+    pub program: PathBuf,
+    /// Where its data goes.
+    pub folder: PathBuf,
+    /// How many servers.
+    pub nodes: Nodes,
+    /// When a write is durable.
+    pub sync: Sync,
+    /// The roles of this process.
+    pub roles: Vec<Role>,
+    /// How long a hold lasts.
+    pub policy: Policy,
+}
+
+/// Servers and roles that run.
+pub struct World {
+    servers: Vec<Server>,
+    running: Option<Running>,
+    setup: Setup<SimulatedGateway>,
+}
+
+/// How long a cluster may take to elect its first leaders.
+const CLUSTER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long roles may take to stop.
+const GRACE: Duration = Duration::from_secs(15);
+
+impl World {
+    /// Starts servers, applies the streams, starts the roles.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps one of them from starting.
+    pub async fn start(options: &WorldOptions) -> anyhow::Result<Self> {
+        let servers = start_servers(options).await?;
+        let url = servers
+            .iter()
+            .map(Server::url)
+            .collect::<Vec<_>>()
+            .join(",");
+        let market: MarketName = "main".parse()?;
+        let nats = ConnectionOptions {
+            url,
+            name: "kassa bench".into(),
+            ..Default::default()
+        };
+        let replicas = u64::try_from(options.nodes.count())?;
+        provision(&nats, &market, replicas).await?;
+        let setup = Setup {
+            nats,
+            market,
+            policy: options.policy.clone(),
+            bounds: Bounds::default(),
+            snapshot_every: 10_000,
+            queue: 8_192,
+            pace: Paces::default(),
+            feed: Encoding::MessagePack,
+            payments: Payments::default(),
+            gateway: Arc::new(SimulatedGateway::new(Simulation::default())),
+            holder: format!("bench {}", std::process::id()),
+        };
+        let running = start(&setup, &options.roles).await?;
+        Ok(Self {
+            servers,
+            running: Some(running),
+            setup,
+        })
+    }
+
+    /// The names of the market.
+    #[must_use]
+    pub fn subjects(&self) -> Subjects {
+        Subjects::of(self.setup.market.clone())
+    }
+
+    /// A connection of its own.
+    ///
+    /// # Errors
+    ///
+    /// See [`crate::nats::ConnectError`].
+    pub async fn connect(&self, name: &str) -> anyhow::Result<Connection> {
+        let options = ConnectionOptions {
+            name: name.to_owned(),
+            ..self.setup.nats.clone()
+        };
+        Ok(Connection::open(&options).await?)
+    }
+
+    /// Stops the roles, then the servers.
+    pub async fn stop(mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop(GRACE).await;
+        }
+        for server in &mut self.servers {
+            server.stop().await;
+        }
+    }
+}
+
+async fn start_servers(options: &WorldOptions) -> anyhow::Result<Vec<Server>> {
+    let count = options.nodes.count();
+    let ports = free_ports(count)?;
+    let routes = free_ports(count)?;
+    let mut servers = Vec::with_capacity(count);
+    for (index, (port, route)) in ports.into_iter().zip(&routes).enumerate() {
+        let cluster = (1 < count).then(|| ClusterConfig {
+            name: format!("n{index}"),
+            port: *route,
+            routes: routes.clone(),
+        });
+        let folder = options.folder.join(format!("n{index}"));
+        let (program, sync) = (options.program.clone(), options.sync);
+        servers.push(
+            Server::start(ServerConfig {
+                program,
+                folder,
+                port,
+                sync,
+                cluster,
+            })
+            .await?,
+        );
+    }
+    Ok(servers)
+}
+
+async fn provision(
+    nats: &ConnectionOptions,
+    market: &MarketName,
+    replicas: u64,
+) -> anyhow::Result<()> {
+    let connection = Connection::open(nats).await?;
+    let assets = assets(market, Some(replicas), None::<&Path>)?;
+    let deadline = tokio::time::Instant::now() + CLUSTER_TIMEOUT;
+    // A cluster that has just started has no leader yet.
+    loop {
+        let planned = plan(&connection, assets.clone()).await;
+        let applied = match planned {
+            Ok(planned) => apply(&connection, &planned).await,
+            Err(error) => Err(error),
+        };
+        match applied {
+            Ok(()) => return Ok(()),
+            Err(error) if deadline <= tokio::time::Instant::now() => {
+                return Err(error).context("applying the streams");
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! A server as a child process.
+
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::time::Instant;
+
+/// How long a server may take to listen.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a server may take to stop by itself.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pause between two looks at a server that starts.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// When a server calls a write durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// When it is on the disk.
+    #[default]
+    Always,
+    /// When the operating system has it; a power cut loses the last two minutes.
+    Default,
+}
+
+/// How a server is to run.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// The program.
+    pub program: PathBuf,
+    /// Its own folder: configuration, log, store.
+    pub folder: PathBuf,
+    /// Where it listens, on loopback.
+    pub port: u16,
+    /// When a write is durable.
+    pub sync: Sync,
+    /// Its place in a cluster, when it is in one.
+    pub cluster: Option<ClusterConfig>,
+}
+
+/// A server's place in a cluster of servers on one machine.
+#[derive(Clone, Debug)]
+pub struct ClusterConfig {
+    /// Its name.
+    pub name: String,
+    /// Where it listens for the others.
+    pub port: u16,
+    /// Where the others listen for it.
+    pub routes: Vec<u16>,
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its folder cannot be written.
+    #[error("{folder} cannot be written")]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The program does not run.
+    #[error("{program} cannot be started")]
+    Spawn {
+        /// Which.
+        program: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It ended, or does not listen.
+    #[error("nats-server did not come up on port {port}; the end of its log:\n{log}")]
+    NotUp {
+        /// Where it should listen.
+        port: u16,
+        /// What it said last.
+        log: String,
+    },
+}
+
+/// A running server. It is stopped when this is dropped, at the latest.
+#[derive(Debug)]
+pub struct Server {
+    config: ServerConfig,
+    child: Child,
+}
+
+impl Server {
+    /// Starts a server and waits until it listens.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`].
+    pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
+        let child = spawn(&config)?;
+        let mut server = Self { config, child };
+        server.wait_until_up().await?;
+        Ok(server)
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.config.port)
+    }
+
+    /// The process, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Its own folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.config.folder
+    }
+
+    /// Sends a signal to it.
+    pub fn signal(&self, signal: Signal) {
+        if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
+            // A process that has just ended needs no signal.
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+
+    /// Asks it to stop, and waits; a server that does not is killed.
+    pub async fn stop(&mut self) {
+        self.signal(Signal::SIGTERM);
+        if tokio::time::timeout(STOP_TIMEOUT, self.child.wait())
+            .await
+            .is_err()
+        {
+            self.kill().await;
+        }
+    }
+
+    /// Ends it as a crash does.
+    pub async fn kill(&mut self) {
+        // Killing what has ended is no failure.
+        let _ = self.child.kill().await;
+    }
+
+    /// Starts it again on the same data.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`].
+    pub async fn restart(&mut self) -> Result<(), StartError> {
+        self.stop().await;
+        self.child = spawn(&self.config)?;
+        self.wait_until_up().await
+    }
+
+    async fn wait_until_up(&mut self) -> Result<(), StartError> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        while Instant::now() < deadline {
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.config.port))
+                .await
+                .is_ok()
+            {
+                return Ok(());
+            }
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Err(StartError::NotUp {
+            port: self.config.port,
+            log: end_of_log(&self.config.folder),
+        })
+    }
+}
+
+fn spawn(config: &ServerConfig) -> Result<Child, StartError> {
+    let folder = |source| StartError::Folder {
+        folder: config.folder.clone(),
+        source,
+    };
+    std::fs::create_dir_all(&config.folder).map_err(folder)?;
+    let file = config.folder.join("nats.conf");
+    std::fs::write(&file, text(config)).map_err(folder)?;
+    // When we are killed, nobody is left to stop the server: have the kernel do it, where the
+    // tool for that is at hand.
+    let guard = Path::new("/usr/bin/setpriv");
+    let mut command = if guard.is_file() {
+        let mut command = Command::new(guard);
+        command.args(["--pdeathsig", "KILL"]).arg(&config.program);
+        command
+    } else {
+        Command::new(&config.program)
+    };
+    command
+        .arg("--config")
+        .arg(&file)
+        .arg("--log")
+        .arg(config.folder.join("nats.log"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        // Ctrl-C goes to the whole group; the server has to outlive our last commit.
+        .process_group(0)
+        .kill_on_drop(true);
+    let program = config.program.clone();
+    command
+        .spawn()
+        .map_err(|source| StartError::Spawn { program, source })
+}
+
+/// The configuration file. The limits are those of `deploy`: what runs here runs there.
+fn text(config: &ServerConfig) -> String {
+    let store = config.folder.join("store");
+    let sync = match config.sync {
+        Sync::Always => "sync_interval: always",
+        Sync::Default => "",
+    };
+    let mut text = format!(
+        "listen: \"127.0.0.1:{port}\"\n\
+         max_payload: 256KB\n\
+         ping_interval: \"10s\"\n\
+         ping_max: 2\n\
+         lame_duck_grace_period: \"1s\"\n\
+         lame_duck_duration: \"30s\"\n\
+         jetstream {{\n  store_dir: {store:?}\n  strict: true\n  {sync}\n  \
+         limits {{ batch {{ max_inflight_per_stream: 16, timeout: \"3s\" }} }}\n}}\n",
+        port = config.port,
+    );
+    if let Some(cluster) = &config.cluster {
+        let routes: Vec<String> = cluster
+            .routes
+            .iter()
+            .map(|port| format!("\"nats://127.0.0.1:{port}\""))
+            .collect();
+        // Writing to a string does not fail.
+        let _ = write!(
+            text,
+            "server_name: {name}\ncluster {{ name: kassa, listen: \"127.0.0.1:{port}\", \
+             no_advertise: true, routes: [{routes}] }}\n",
+            name = cluster.name,
+            port = cluster.port,
+            routes = routes.join(", "),
+        );
+    } else {
+        text.push_str("server_name: kassa-dev\n");
+    }
+    text
+}
+
+/// The last lines of a server's log.
+fn end_of_log(folder: &Path) -> String {
+    let log = std::fs::read_to_string(folder.join("nats.log")).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    lines
+        .get(lines.len().saturating_sub(8)..)
+        .unwrap_or_default()
+        .join("\n")
+}

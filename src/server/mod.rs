@@ -1,0 +1,13 @@
+//! A nats-server of our own: found or fetched, started as a child, stopped with us.
+//!
+//! For development, tests and benchmarks. In production the servers are somebody else's.
+
+mod child;
+mod fetch;
+mod find;
+mod ports;
+
+pub use child::{ClusterConfig, Server, ServerConfig, StartError, Sync};
+pub use fetch::{FetchError, VERSION};
+pub use find::{FindError, Found, Origin, find};
+pub use ports::{PortError, free_port, free_ports};
