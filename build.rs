@@ -17,10 +17,7 @@ fn main() -> io::Result<()> {
         hasher.update(file.to_string_lossy().as_bytes());
         hasher.update(&fs::read(&file)?);
     }
-    println!(
-        "cargo::rustc-env=KASSA_LOGIC_HASH={}",
-        &hasher.finalize().to_hex()[..16]
-    );
+    println!("cargo::rustc-env=KASSA_LOGIC_HASH={}", &hasher.finalize().to_hex()[..16]);
     Ok(())
 }
 

@@ -35,22 +35,12 @@ pub(super) async fn fill(client: &Client, skus: usize, stock: i64) -> anyhow::Re
         let sku = sku(number)?;
         let (unit_price_minor, currency) = price()?;
         let name = Text::try_from(format!("Thing {number}").as_str())?;
-        let list = ListSku {
-            sku: sku.clone(),
-            name,
-            unit_price_minor,
-            currency,
-            per_order_max: None,
-        };
+        let list =
+            ListSku { sku: sku.clone(), name, unit_price_minor, currency, per_order_max: None };
         let reference: Token = "bench".parse()?;
         let delta = StockDelta::try_new(stock)?;
         let reason = Text::try_from("filling the shelves")?;
-        let adjust = AdjustStock {
-            sku,
-            delta,
-            reason,
-            reference,
-        };
+        let adjust = AdjustStock { sku, delta, reason, reference };
         for command in [Command::ListSku(list), Command::AdjustStock(adjust)] {
             let outcome = client.send(command_id()?, &command, None).await?;
             ensure!(outcome.result == OutcomeKind::Accepted, "{outcome:?}");

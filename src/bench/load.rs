@@ -137,9 +137,7 @@ impl Buyers {
     fn next_number(&self) -> Option<u64> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let enough = self.load.orders.is_some_and(|orders| orders <= number)
-            || self
-                .deadline
-                .is_some_and(|deadline| deadline <= Instant::now());
+            || self.deadline.is_some_and(|deadline| deadline <= Instant::now());
         (!enough).then_some(number)
     }
 
@@ -195,17 +193,10 @@ impl Buyers {
         let lines = u64::try_from(self.load.lines)?;
         let line = |line: u64| {
             // Neighbouring buyers choose SKUs far apart, and every SKU is chosen equally often.
-            let scattered = number
-                .wrapping_mul(lines)
-                .wrapping_add(line)
-                .wrapping_mul(SCATTER);
+            let scattered = number.wrapping_mul(lines).wrapping_add(line).wrapping_mul(SCATTER);
             let chosen = usize::try_from(scattered.checked_rem(skus).unwrap_or(0))?;
             let quantity = Quantity::try_new(1)?;
-            anyhow::Ok(OrderLine {
-                sku: sku(chosen)?,
-                quantity,
-                unit_price_minor,
-            })
+            anyhow::Ok(OrderLine { sku: sku(chosen)?, quantity, unit_price_minor })
         };
         let command = Command::PlaceOrder(PlaceOrder {
             order_id,

@@ -68,9 +68,7 @@ impl Observer {
     /// Has the end of an order reported that was due to be placed at `due`.
     pub(super) fn expect(&self, order_id: OrderId, due: Instant) -> oneshot::Receiver<Ended> {
         let (ended, receiver) = oneshot::channel();
-        self.observed()
-            .waiting
-            .insert(order_id, Waiting { due, ended });
+        self.observed().waiting.insert(order_id, Waiting { due, ended });
         receiver
     }
 

@@ -54,18 +54,10 @@ pub async fn bench_orders(options: &OrdersOptions) -> anyhow::Result<Report> {
     let observer = Observer::new(histogram()?);
     let mut following = JoinSet::new();
     let connection = world.connect("bench observer").await?;
-    following.spawn(
-        observer
-            .clone()
-            .follow_log(connection.clone(), subjects.clone()),
-    );
+    following.spawn(observer.clone().follow_log(connection.clone(), subjects.clone()));
     for (index, view) in ["orders", "stock"].into_iter().enumerate() {
         let bucket = subjects.bucket(view);
-        following.spawn(
-            observer
-                .clone()
-                .follow_view(connection.clone(), bucket, index),
-        );
+        following.spawn(observer.clone().follow_view(connection.clone(), bucket, index));
     }
     // The observer has to be there before the first order.
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -74,14 +66,8 @@ pub async fn bench_orders(options: &OrdersOptions) -> anyhow::Result<Report> {
         let observed = observer.observed();
         let seconds = (observed.last_projected - seen.started).as_secs_f64();
         let per = |count: u64, of: f64| count as f64 / of;
-        let commands = observed
-            .confirmed
-            .saturating_mul(2)
-            .saturating_add(observed.rejected);
-        let orders_per_s = per(
-            observed.confirmed.saturating_add(observed.rejected),
-            seconds,
-        );
+        let commands = observed.confirmed.saturating_mul(2).saturating_add(observed.rejected);
+        let orders_per_s = per(observed.confirmed.saturating_add(observed.rejected), seconds);
         Report {
             orders_per_s,
             latency: Summary::of(&observed.projected),

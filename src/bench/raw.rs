@@ -35,10 +35,7 @@ pub(super) async fn raw_batch_rate(
         payload: payload.clone(),
         ..Message::default()
     };
-    let batch = Batch {
-        messages: (0..BATCH).map(message).collect(),
-        expected_end: None,
-    };
+    let batch = Batch { messages: (0..BATCH).map(message).collect(), expected_end: None };
     // The first one pays for what is made only once.
     log.commit(&batch).await?;
     let started = Instant::now();

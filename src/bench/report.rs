@@ -30,10 +30,7 @@ impl Summary {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a latency has far fewer than 2^52 microseconds"
-)]
+#[expect(clippy::cast_precision_loss, reason = "a latency has far fewer than 2^52 microseconds")]
 fn micros_as_millis(micros: u64) -> f64 {
     micros as f64 / 1_000.0
 }

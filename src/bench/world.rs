@@ -73,17 +73,9 @@ impl World {
     /// Whatever keeps one of them from starting.
     pub async fn start(options: &WorldOptions) -> anyhow::Result<Self> {
         let servers = start_servers(options).await?;
-        let url = servers
-            .iter()
-            .map(Server::url)
-            .collect::<Vec<_>>()
-            .join(",");
+        let url = servers.iter().map(Server::url).collect::<Vec<_>>().join(",");
         let market: MarketName = "main".parse()?;
-        let nats = ConnectionOptions {
-            url,
-            name: "kassa bench".into(),
-            ..Default::default()
-        };
+        let nats = ConnectionOptions { url, name: "kassa bench".into(), ..Default::default() };
         let replicas = u64::try_from(options.nodes.count())?;
         provision(&nats, &market, replicas).await?;
         let setup = Setup {
@@ -100,11 +92,7 @@ impl World {
             holder: format!("bench {}", std::process::id()),
         };
         let running = start(&setup, &options.roles).await?;
-        Ok(Self {
-            servers,
-            running: Some(running),
-            setup,
-        })
+        Ok(Self { servers, running: Some(running), setup })
     }
 
     /// The names of the market.
@@ -119,10 +107,7 @@ impl World {
     ///
     /// See [`crate::nats::ConnectError`].
     pub async fn connect(&self, name: &str) -> anyhow::Result<Connection> {
-        let options = ConnectionOptions {
-            name: name.to_owned(),
-            ..self.setup.nats.clone()
-        };
+        let options = ConnectionOptions { name: name.to_owned(), ..self.setup.nats.clone() };
         Ok(Connection::open(&options).await?)
     }
 
@@ -150,16 +135,7 @@ async fn start_servers(options: &WorldOptions) -> anyhow::Result<Vec<Server>> {
         });
         let folder = options.folder.join(format!("n{index}"));
         let (program, sync) = (options.program.clone(), options.sync);
-        servers.push(
-            Server::start(ServerConfig {
-                program,
-                folder,
-                port,
-                sync,
-                cluster,
-            })
-            .await?,
-        );
+        servers.push(Server::start(ServerConfig { program, folder, port, sync, cluster }).await?);
     }
     Ok(servers)
 }

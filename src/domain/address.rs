@@ -76,10 +76,7 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, NotAnAddress> {
         let parts = text.split_once('.').and_then(|(sequence, index)| {
-            Some(Self::new(
-                Sequence(sequence.parse().ok()?),
-                index.parse().ok()?,
-            ))
+            Some(Self::new(Sequence(sequence.parse().ok()?), index.parse().ok()?))
         });
         parts.ok_or_else(|| NotAnAddress(text.to_owned()))
     }

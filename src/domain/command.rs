@@ -329,9 +329,7 @@ fn order_lines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<OrderLi
                 lines.push(line);
             }
             if lines.is_empty() {
-                return Err(A::Error::custom(format!(
-                    "must be 1 to {LINES_MAX} lines, is empty"
-                )));
+                return Err(A::Error::custom(format!("must be 1 to {LINES_MAX} lines, is empty")));
             }
             Ok(lines)
         }

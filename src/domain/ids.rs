@@ -34,10 +34,7 @@ impl Token {
 
 /// A name with something in it that may not be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "must be 1 to {} characters of A-Z a-z 0-9 _ -, is {found}",
-    Token::CHARS_MAX
-)]
+#[error("must be 1 to {} characters of A-Z a-z 0-9 _ -, is {found}", Token::CHARS_MAX)]
 pub struct InvalidToken {
     found: String,
 }
@@ -51,10 +48,7 @@ impl TryFrom<SmolStr> for Token {
             return Ok(Self(name));
         }
         // What was sent may be long or full of control characters; show enough to recognise it.
-        let mut found = format!(
-            "{:?}",
-            name.chars().take(Self::CHARS_MAX).collect::<String>()
-        );
+        let mut found = format!("{:?}", name.chars().take(Self::CHARS_MAX).collect::<String>());
         if Self::CHARS_MAX < name.chars().count() {
             found = format!("{found}… with {} characters", name.chars().count());
         }
@@ -245,9 +239,7 @@ impl Serialize for Fingerprint {
 
 impl<'de> Deserialize<'de> for Fingerprint {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer
-            .deserialize_bytes(UuidVisitor)
-            .map(|uuid| Self(uuid.into_bytes()))
+        deserializer.deserialize_bytes(UuidVisitor).map(|uuid| Self(uuid.into_bytes()))
     }
 }
 
@@ -338,11 +330,7 @@ mod tests {
     fn a_broken_traceparent_is_no_trace() {
         let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         assert!(TraceParent::parse(good).unwrap().is_sampled());
-        assert!(
-            !TraceParent::parse(&good.replace("-01", "-00"))
-                .unwrap()
-                .is_sampled()
-        );
+        assert!(!TraceParent::parse(&good.replace("-01", "-00")).unwrap().is_sampled());
         for bad in [
             "",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",

@@ -18,9 +18,6 @@ pub struct Misfit {
 impl Misfit {
     /// A misfit of `event`, because of `why`.
     pub fn new(event: &'static str, why: impl fmt::Display) -> Self {
-        Self {
-            event,
-            why: why.to_string(),
-        }
+        Self { event, why: why.to_string() }
     }
 }

@@ -73,11 +73,7 @@ impl Price {
     ///
     /// [`InvalidPrice`] above [`Price::MAX`].
     pub const fn try_new(minor: u64) -> Result<Self, InvalidPrice> {
-        if minor <= Self::MAX {
-            Ok(Self(minor))
-        } else {
-            Err(InvalidPrice)
-        }
+        if minor <= Self::MAX { Ok(Self(minor)) } else { Err(InvalidPrice) }
     }
 
     /// Minor units.
@@ -122,11 +118,7 @@ impl Amount {
     /// `minor` units, when that is within the limit.
     #[must_use]
     pub const fn new(minor: u64) -> Option<Self> {
-        if minor <= AMOUNT_MAX {
-            Some(Self(minor))
-        } else {
-            None
-        }
+        if minor <= AMOUNT_MAX { Some(Self(minor)) } else { None }
     }
 
     /// Minor units.
@@ -177,10 +169,8 @@ mod tests {
 
     #[test]
     fn a_total_beyond_what_json_keeps_exactly_is_none() {
-        let (quantity, price) = (
-            Quantity::try_new(1_000_000).unwrap(),
-            Price::try_new(Price::MAX).unwrap(),
-        );
+        let (quantity, price) =
+            (Quantity::try_new(1_000_000).unwrap(), Price::try_new(Price::MAX).unwrap());
         assert_eq!(Amount::ZERO.plus_line(quantity, price), None);
         let price = Price::try_new(9_007_199_254).unwrap();
         assert!(Amount::ZERO.plus_line(quantity, price).is_some());

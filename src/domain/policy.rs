@@ -31,8 +31,6 @@ impl Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self {
-            hold: Self::HOLD_DEFAULT,
-        }
+        Self { hold: Self::HOLD_DEFAULT }
     }
 }

@@ -193,10 +193,7 @@ impl Refusal {
     /// A field that holds what it may not hold.
     #[must_use]
     pub fn invalid(field: &str, problem: &str) -> Self {
-        Self::InvalidField {
-            field: Text::lossy(field),
-            problem: Text::lossy(problem),
-        }
+        Self::InvalidField { field: Text::lossy(field), problem: Text::lossy(problem) }
     }
 
     /// The stable name of the reason, as it is in the log and in answers.

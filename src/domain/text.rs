@@ -33,20 +33,13 @@ impl Text {
             .map(|c| if c.is_control() { ' ' } else { c })
             .take(Self::CHARS_MAX)
             .collect();
-        if clean.is_empty() {
-            Self(SmolStr::new_static("-"))
-        } else {
-            Self(clean)
-        }
+        if clean.is_empty() { Self(SmolStr::new_static("-")) } else { Self(clean) }
     }
 }
 
 /// Text that cannot be kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "must be 1 to {} characters without control characters, has {chars}",
-    Text::CHARS_MAX
-)]
+#[error("must be 1 to {} characters without control characters, has {chars}", Text::CHARS_MAX)]
 pub struct InvalidText {
     chars: usize,
 }
@@ -57,11 +50,7 @@ impl TryFrom<SmolStr> for Text {
     fn try_from(text: SmolStr) -> Result<Self, InvalidText> {
         let chars = text.chars().count();
         let fits = (1..=Self::CHARS_MAX).contains(&chars) && !text.chars().any(char::is_control);
-        if fits {
-            Ok(Self(text))
-        } else {
-            Err(InvalidText { chars })
-        }
+        if fits { Ok(Self(text)) } else { Err(InvalidText { chars }) }
     }
 }
 

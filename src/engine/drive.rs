@@ -120,10 +120,7 @@ pub enum Error {
 impl Error {
     /// A disagreement at `sequence`.
     pub fn defect(sequence: Sequence, source: impl Into<BoxError>) -> Self {
-        Self::Defect {
-            sequence,
-            source: source.into(),
-        }
+        Self::Defect { sequence, source: source.into() }
     }
 }
 

@@ -131,10 +131,7 @@ impl Pace {
     /// The same pace always.
     #[must_use]
     pub const fn steady(pace: Duration) -> Self {
-        Self {
-            quiet: pace,
-            busy: pace,
-        }
+        Self { quiet: pace, busy: pace }
     }
 
     /// The time to wait after a batch that reflects so many events.
@@ -142,8 +139,7 @@ impl Pace {
     pub fn after(&self, events: usize) -> Duration {
         let share = u32::try_from(events).unwrap_or(Self::BUSY).min(Self::BUSY);
         let more = self.busy.saturating_sub(self.quiet).saturating_mul(share);
-        self.quiet
-            .saturating_add(more.checked_div(Self::BUSY).unwrap_or_default())
+        self.quiet.saturating_add(more.checked_div(Self::BUSY).unwrap_or_default())
     }
 }
 
@@ -198,10 +194,7 @@ impl<P: Projection, L: Log> Follower<P, L> {
             payload: position.encode(),
             expected: Some(self.fence),
         };
-        Batch {
-            messages: std::iter::once(head).chain(messages).collect(),
-            expected_end: None,
-        }
+        Batch { messages: std::iter::once(head).chain(messages).collect(), expected_end: None }
     }
 
     async fn load(&mut self, sequence: Sequence, commit: &Commit) -> Result<(), Error> {
@@ -262,10 +255,7 @@ pub async fn open<P: Projection, L: Log>(
     let mut follower = Follower {
         projection,
         output,
-        position: Position {
-            event_seq: start,
-            ..Position::default()
-        },
+        position: Position { event_seq: start, ..Position::default() },
         fence: Sequence::START,
         folded: start,
         flight: None,
@@ -319,12 +309,7 @@ impl<P: Projection, L: Log> Machine for Follower<P, L> {
     }
 
     async fn take_in(&mut self, inputs: Vec<Input>) -> Result<(), Error> {
-        for Input {
-            sequence,
-            commit,
-            remaining,
-        } in inputs
-        {
+        for Input { sequence, commit, remaining } in inputs {
             self.load(sequence, &commit).await?;
             let first = self.folded == self.position.event_seq;
             let skip = if first { self.position.event_index } else { 0 };
@@ -354,16 +339,12 @@ impl<P: Projection, L: Log> Machine for Follower<P, L> {
         position.number = position.number.saturating_add(1);
         (position.event_seq, position.event_index) = match taken.reached {
             Reached::Everything => (self.folded, 0),
-            Reached::Inside(at) => (
-                Sequence(at.sequence.0.saturating_sub(1)),
-                at.index.saturating_add(1),
-            ),
-            Reached::Before(sequence) => (
-                position
-                    .event_seq
-                    .max(Sequence(sequence.0.saturating_sub(1))),
-                0,
-            ),
+            Reached::Inside(at) => {
+                (Sequence(at.sequence.0.saturating_sub(1)), at.index.saturating_add(1))
+            }
+            Reached::Before(sequence) => {
+                (position.event_seq.max(Sequence(sequence.0.saturating_sub(1))), 0)
+            }
         };
         let batch = self.batch_of(&position, taken.messages);
         self.flight = Some(position);

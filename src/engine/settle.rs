@@ -47,10 +47,7 @@ pub async fn settle<L: Log>(
 ) -> Result<Settled, Error> {
     let mut pauses = PAUSES.into_iter();
     loop {
-        let subject = batch
-            .head()
-            .map(|head| head.subject.as_str())
-            .unwrap_or_default();
+        let subject = batch.head().map(|head| head.subject.as_str()).unwrap_or_default();
         match log.last(subject).await {
             Ok(last) => {
                 if let Some(settled) = recognise(last, batch, claim, fence) {
@@ -78,11 +75,7 @@ pub async fn settle<L: Log>(
 /// What a claim that was written means: a batch that claims for itself has happened.
 fn claimed(batch: &Batch, claim: &Batch, committed: Committed) -> Settled {
     let same = batch.head().map(|head| &head.payload) == claim.head().map(|head| &head.payload);
-    if same {
-        Settled::Happened(committed)
-    } else {
-        Settled::Never
-    }
+    if same { Settled::Happened(committed) } else { Settled::Never }
 }
 
 /// Whose the last head is; none while it is still the one that both expect.
@@ -93,19 +86,9 @@ fn recognise(
     fence: Sequence,
 ) -> Option<Settled> {
     let last = last.filter(|last| last.sequence != fence)?;
-    let is = |batch: &Batch| {
-        batch
-            .head()
-            .is_some_and(|head| head.payload == last.payload)
-    };
+    let is = |batch: &Batch| batch.head().is_some_and(|head| head.payload == last.payload);
     if is(batch) {
-        return Some(Settled::Happened(Committed {
-            first: last.sequence,
-        }));
+        return Some(Settled::Happened(Committed { first: last.sequence }));
     }
-    Some(if is(claim) {
-        Settled::Never
-    } else {
-        Settled::Superseded
-    })
+    Some(if is(claim) { Settled::Never } else { Settled::Superseded })
 }

@@ -46,18 +46,11 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) fn open(file: &Path) -> Result<Self, LedgerError> {
-        let failed = |source| LedgerError {
-            file: file.to_path_buf(),
-            source,
-        };
+        let failed = |source| LedgerError { file: file.to_path_buf(), source };
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
-        let out = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .read(true)
-            .open(file);
+        let out = OpenOptions::new().create(true).append(true).read(true).open(file);
         let out = out.map_err(failed)?;
         let mut known = HashSet::new();
         for line in BufReader::new(&out).lines() {
@@ -65,11 +58,7 @@ impl Ledger {
             let line: Result<LedgerLine, _> = serde_json::from_str(&line.map_err(failed)?);
             known.extend(line.ok().map(|line| hash(&line.idempotency_key)));
         }
-        Ok(Self {
-            file: file.to_path_buf(),
-            out,
-            known,
-        })
+        Ok(Self { file: file.to_path_buf(), out, known })
     }
 
     /// Books a charge, once.
@@ -77,16 +66,12 @@ impl Ledger {
         if !self.known.insert(hash(&line.idempotency_key)) {
             return Ok(());
         }
-        let written = serde_json::to_vec(line)
-            .map_err(std::io::Error::from)
-            .and_then(|mut text| {
+        let written =
+            serde_json::to_vec(line).map_err(std::io::Error::from).and_then(|mut text| {
                 text.push(b'\n');
                 self.out.write_all(&text)
             });
-        written.map_err(|source| LedgerError {
-            file: self.file.clone(),
-            source,
-        })
+        written.map_err(|source| LedgerError { file: self.file.clone(), source })
     }
 }
 

@@ -48,11 +48,7 @@ impl SimulatedGateway {
     /// A provider without books.
     #[must_use]
     pub const fn new(simulation: Simulation) -> Self {
-        Self {
-            simulation,
-            ledger: None,
-            calls: AtomicU64::new(0),
-        }
+        Self { simulation, ledger: None, calls: AtomicU64::new(0) }
     }
 
     /// A provider that keeps its books in `file`.
@@ -65,11 +61,7 @@ impl SimulatedGateway {
         file: &std::path::Path,
     ) -> Result<Self, LedgerError> {
         let ledger = Some(Mutex::new(Ledger::open(file)?));
-        Ok(Self {
-            simulation,
-            ledger,
-            calls: AtomicU64::new(0),
-        })
+        Ok(Self { simulation, ledger, calls: AtomicU64::new(0) })
     }
 
     /// A number that looks random and depends on the seed and `what` alone.
@@ -84,35 +76,21 @@ impl SimulatedGateway {
     }
 
     fn happens(&self, share: u64, mood: &str, what: &[u8]) -> bool {
-        0 < share
-            && self
-                .draw(mood, what)
-                .checked_rem(SHARES)
-                .is_some_and(|drawn| drawn < share)
+        0 < share && self.draw(mood, what).checked_rem(SHARES).is_some_and(|drawn| drawn < share)
     }
 
     fn word(&self, charge: &Charge) -> Result<GatewayWord, GatewayError> {
         let key = charge.idempotency_key.as_str();
         let no_token = |error: crate::domain::InvalidToken| GatewayError::Unavailable(error.into());
         if let Some(code) = charge.payment_method_token.as_str().strip_prefix(DECLINE) {
-            return Ok(PaymentResult::Declined {
-                code: code.parse().map_err(no_token)?,
-            });
+            return Ok(PaymentResult::Declined { code: code.parse().map_err(no_token)? });
         }
         if self.happens(self.simulation.declined, "declined", key.as_bytes()) {
             let codes = &self.simulation.decline_codes;
             let count = u64::try_from(codes.len()).unwrap_or(u64::MAX);
-            let pick = self
-                .draw("code", key.as_bytes())
-                .checked_rem(count)
-                .unwrap_or(0);
-            let code = usize::try_from(pick)
-                .ok()
-                .and_then(|pick| codes.get(pick))
-                .cloned();
-            let code = code
-                .map_or_else(|| "generic_decline".parse(), Ok)
-                .map_err(no_token)?;
+            let pick = self.draw("code", key.as_bytes()).checked_rem(count).unwrap_or(0);
+            let code = usize::try_from(pick).ok().and_then(|pick| codes.get(pick)).cloned();
+            let code = code.map_or_else(|| "generic_decline".parse(), Ok).map_err(no_token)?;
             return Ok(PaymentResult::Declined { code });
         }
         let provider_ref = format!("sim_{:016x}", self.draw("ref", key.as_bytes()));
@@ -124,18 +102,12 @@ impl SimulatedGateway {
     }
 
     async fn take_time(&self, call: &[u8]) {
-        let Simulation {
-            latency_min,
-            latency_max,
-            ..
-        } = self.simulation;
+        let Simulation { latency_min, latency_max, .. } = self.simulation;
         if latency_max.is_zero() {
             return;
         }
         let span = latency_max.saturating_sub(latency_min);
-        let millis = u64::try_from(span.as_millis())
-            .unwrap_or(0)
-            .saturating_add(1);
+        let millis = u64::try_from(span.as_millis()).unwrap_or(0).saturating_add(1);
         let more = self.draw("latency", call).checked_rem(millis).unwrap_or(0);
         tokio::time::sleep(latency_min + Duration::from_millis(more)).await;
     }
@@ -162,10 +134,7 @@ impl Gateway for SimulatedGateway {
                 currency: charge.currency,
                 result: result.clone(),
             };
-            let booked = ledger
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .book(&line);
+            let booked = ledger.lock().unwrap_or_else(PoisonError::into_inner).book(&line);
             booked.map_err(|error| GatewayError::Unavailable(error.into()))?;
         }
         if self.happens(self.simulation.answer_lost, "answer_lost", &call) {
@@ -195,10 +164,7 @@ mod tests {
     async fn one_key_is_one_charge_however_often_it_is_called() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ledger.jsonl");
-        let moods = Simulation {
-            answer_lost: SHARES / 2,
-            ..Simulation::default()
-        };
+        let moods = Simulation { answer_lost: SHARES / 2, ..Simulation::default() };
         for _ in 0..2 {
             // Also after a restart of the provider.
             let gateway = SimulatedGateway::with_ledger(moods.clone(), &file).unwrap();
@@ -212,15 +178,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_provider_with_the_same_seed_says_the_same() {
-        let moods = Simulation {
-            seed: 7,
-            declined: SHARES / 2,
-            ..Simulation::default()
-        };
-        let (one, other) = (
-            SimulatedGateway::new(moods.clone()),
-            SimulatedGateway::new(moods),
-        );
+        let moods = Simulation { seed: 7, declined: SHARES / 2, ..Simulation::default() };
+        let (one, other) = (SimulatedGateway::new(moods.clone()), SimulatedGateway::new(moods));
         let mut declined = 0;
         for key in 0..100 {
             let charge = charge(&format!("k{key}"), "tok_visa");
@@ -234,15 +193,7 @@ mod tests {
     #[tokio::test]
     async fn a_test_token_is_declined_with_its_code() {
         let gateway = SimulatedGateway::new(Simulation::default());
-        let word = gateway
-            .charge(&charge("k", "decline_lost_card"))
-            .await
-            .unwrap();
-        assert_eq!(
-            word,
-            PaymentResult::Declined {
-                code: "lost_card".parse().unwrap()
-            }
-        );
+        let word = gateway.charge(&charge("k", "decline_lost_card")).await.unwrap();
+        assert_eq!(word, PaymentResult::Declined { code: "lost_card".parse().unwrap() });
     }
 }

@@ -52,10 +52,7 @@ impl ApiError {
     /// As an error of reading.
     pub(super) fn into_read_error(self, stream: &str) -> ReadError {
         match self {
-            Self::Refused {
-                code: codes::STREAM_NOT_FOUND,
-                ..
-            } => super::log::missing(stream),
+            Self::Refused { code: codes::STREAM_NOT_FOUND, .. } => super::log::missing(stream),
             Self::NoJetStream | Self::OldServer { .. } | Self::Denied { .. } => {
                 ReadError::Broken(self.into())
             }
@@ -76,10 +73,8 @@ pub(super) async fn call<T: DeserializeOwned>(
     let mut headers = HeaderMap::new();
     headers.insert("Nats-Required-Api-Level", API_LEVEL_MIN.to_string());
     let violations = connection.violations();
-    let request = async_nats::Request::new()
-        .payload(payload.into())
-        .headers(headers)
-        .timeout(Some(TIMEOUT));
+    let request =
+        async_nats::Request::new().payload(payload.into()).headers(headers).timeout(Some(TIMEOUT));
     let answer = tokio::select! {
         answer = connection.client.send_request(subject.clone(), request) => answer,
         // The server answers a forbidden publish with an error on the connection, and the request
@@ -106,17 +101,11 @@ fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, ApiError> {
         return serde_json::from_value(value).map_err(unreadable);
     };
     let code = error.get("err_code").and_then(Value::as_u64).unwrap_or(0);
-    let description = error
-        .get("description")
-        .and_then(Value::as_str)
-        .unwrap_or("no reason given");
+    let description = error.get("description").and_then(Value::as_str).unwrap_or("no reason given");
     if codes::NOT_ENABLED.contains(&code) {
         return Err(ApiError::NoJetStream);
     }
-    Err(ApiError::Refused {
-        code,
-        description: description.to_owned(),
-    })
+    Err(ApiError::Refused { code, description: description.to_owned() })
 }
 
 async fn violated(mut violations: tokio::sync::watch::Receiver<String>, subject: &str) {
@@ -141,13 +130,6 @@ pub async fn api_level(connection: &Connection) -> Result<u64, ApiError> {
         Err(ApiError::Refused { code: 10185, .. }) => return Err(ApiError::OldServer { found: 0 }),
         other => other?,
     };
-    let found = info
-        .pointer("/api/level")
-        .and_then(Value::as_u64)
-        .unwrap_or(0);
-    if found < API_LEVEL_MIN {
-        Err(ApiError::OldServer { found })
-    } else {
-        Ok(found)
-    }
+    let found = info.pointer("/api/level").and_then(Value::as_u64).unwrap_or(0);
+    if found < API_LEVEL_MIN { Err(ApiError::OldServer { found }) } else { Ok(found) }
 }

@@ -35,12 +35,7 @@ impl<C: Clock> NatsAsks<C> {
         clock: C,
         replies: NatsReplies,
     ) -> Self {
-        Self {
-            connection,
-            subjects,
-            clock,
-            replies,
-        }
+        Self { connection, subjects, clock, replies }
     }
 
     /// Hands on what has come; false when nobody takes it any more.
@@ -106,13 +101,8 @@ impl<C: Clock> Asks for NatsAsks<C> {
 }
 
 fn read_ask(message: &async_nats::Message, subjects: &Subjects, now: Timestamp) -> Vec<Arrived> {
-    let header = |name: &str| {
-        message
-            .headers
-            .as_ref()?
-            .get(name)
-            .map(async_nats::HeaderValue::as_str)
-    };
+    let header =
+        |name: &str| message.headers.as_ref()?.get(name).map(async_nats::HeaderValue::as_str);
     let content_type = header(headers::CONTENT_TYPE);
     let arrival = Arrival {
         subject: message.subject.as_str(),
@@ -125,13 +115,8 @@ fn read_ask(message: &async_nats::Message, subjects: &Subjects, now: Timestamp) 
         command_seq: None,
     };
     // Whoever announced no encoding, or an unknown one, can at least read text.
-    let encoding = content_type
-        .and_then(Encoding::from_content_type)
-        .unwrap_or(Encoding::Json);
-    let to = message
-        .reply
-        .as_ref()
-        .map(|reply| (reply.as_str(), encoding));
+    let encoding = content_type.and_then(Encoding::from_content_type).unwrap_or(Encoding::Json);
+    let to = message.reply.as_ref().map(|reply| (reply.as_str(), encoding));
     Arrived::all(read_commands(&arrival, subjects), to)
 }
 

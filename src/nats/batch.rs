@@ -49,14 +49,7 @@ impl BatchPublisher {
         let inbox = client.new_inbox();
         let answers = client.subscribe(format!("{inbox}.*")).await?;
         let name = inbox.rsplit('.').next().unwrap_or_default().to_owned();
-        Ok(Self {
-            client,
-            losses,
-            answers,
-            inbox,
-            name,
-            sent: 0,
-        })
+        Ok(Self { client, losses, answers, inbox, name, sent: 0 })
     }
 
     /// Sends a batch and waits for its answer.
@@ -67,11 +60,8 @@ impl BatchPublisher {
         let id = format!("{}-{}", self.name, self.sent);
         let mut headers = headers_of(batch, &id);
         let count = batch.messages.len();
-        for (message, headers) in batch
-            .messages
-            .iter()
-            .take(count.saturating_sub(1))
-            .zip(&mut headers)
+        for (message, headers) in
+            batch.messages.iter().take(count.saturating_sub(1)).zip(&mut headers)
         {
             self.client
                 .publish_with_headers(message.subject.clone(), headers, message.payload.clone())
@@ -83,14 +73,10 @@ impl BatchPublisher {
         };
         let (subject, payload) = (last.subject.clone(), last.payload.clone());
         let sent = if headers.is_empty() {
-            self.client
-                .publish_with_reply(subject, reply.clone(), payload)
-                .await
+            self.client.publish_with_reply(subject, reply.clone(), payload).await
         } else {
             let reply = reply.clone();
-            self.client
-                .publish_with_reply_and_headers(subject, reply, headers, payload)
-                .await
+            self.client.publish_with_reply_and_headers(subject, reply, headers, payload).await
         };
         sent.map_err(|error| CommitError::Unknown(error.into()))?;
         let answer = self.answer(&reply).await?;
@@ -121,27 +107,23 @@ impl BatchPublisher {
 /// The headers of each message, in order.
 fn headers_of<'a>(batch: &'a Batch, id: &'a str) -> impl Iterator<Item = HeaderMap> + 'a {
     let count = batch.messages.len();
-    batch
-        .messages
-        .iter()
-        .enumerate()
-        .map(move |(index, message)| {
-            let mut headers = own_headers(message);
-            if let Some(end) = batch.expected_end.filter(|_| index == 0) {
-                headers.insert(NATS_EXPECTED_LAST_SEQUENCE, HeaderValue::from(end.0));
-            }
-            if count == 1 {
-                // A batch of one is a plain publish: the server stages batches, and that costs.
-                return headers;
-            }
-            let place = index.saturating_add(1);
-            headers.insert(NATS_BATCH_ID, id);
-            headers.insert(NATS_BATCH_SEQUENCE, HeaderValue::from(place));
-            if place == count {
-                headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
-            }
-            headers
-        })
+    batch.messages.iter().enumerate().map(move |(index, message)| {
+        let mut headers = own_headers(message);
+        if let Some(end) = batch.expected_end.filter(|_| index == 0) {
+            headers.insert(NATS_EXPECTED_LAST_SEQUENCE, HeaderValue::from(end.0));
+        }
+        if count == 1 {
+            // A batch of one is a plain publish: the server stages batches, and that costs.
+            return headers;
+        }
+        let place = index.saturating_add(1);
+        headers.insert(NATS_BATCH_ID, id);
+        headers.insert(NATS_BATCH_SEQUENCE, HeaderValue::from(place));
+        if place == count {
+            headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
+        }
+        headers
+    })
 }
 
 fn own_headers(message: &Message) -> HeaderMap {
@@ -150,10 +132,7 @@ fn own_headers(message: &Message) -> HeaderMap {
         headers.insert(*name, value.as_str());
     }
     if let Some(expected) = message.expected {
-        headers.insert(
-            NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
-            HeaderValue::from(expected.0),
-        );
+        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, HeaderValue::from(expected.0));
     }
     headers
 }
@@ -161,9 +140,7 @@ fn own_headers(message: &Message) -> HeaderMap {
 fn read_answer(message: &async_nats::Message, count: usize) -> Result<Committed, CommitError> {
     if message.status == Some(StatusCode::NO_RESPONDERS) {
         // No stream takes this subject, or its stream has no leader: the next look will tell.
-        return Err(CommitError::Unknown(
-            "nobody answers for this subject".into(),
-        ));
+        return Err(CommitError::Unknown("nobody answers for this subject".into()));
     }
     let answer: Answer = serde_json::from_slice(&message.payload)
         .map_err(|error| CommitError::Unknown(error.into()))?;
@@ -177,7 +154,5 @@ fn read_answer(message: &async_nats::Message, count: usize) -> Result<Committed,
         return Err(CommitError::Broken(why.into()));
     }
     let first = answer.seq.saturating_sub(count.saturating_sub(1));
-    Ok(Committed {
-        first: Sequence(first),
-    })
+    Ok(Committed { first: Sequence(first) })
 }

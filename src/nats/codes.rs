@@ -26,13 +26,11 @@ pub(super) fn classify(code: Option<u64>, source: BoxError) -> CommitError {
         // the first of the two.
         Some(10071 | 10164) => CommitError::Fenced,
         // The inbound queue is full; too many batches are open on the stream or on the server.
-        Some(10167 | 10210 | 10211) => CommitError::Busy {
-            retry_after: BUSY_PAUSE,
-        },
+        Some(10167 | 10210 | 10211) => CommitError::Busy { retry_after: BUSY_PAUSE },
         // Storage, account or stream limits: an operator makes room and we go on.
-        Some(10002 | 10023 | 10028 | 10047 | 10077) => CommitError::Busy {
-            retry_after: Duration::from_secs(1),
-        },
+        Some(10002 | 10023 | 10028 | 10047 | 10077) => {
+            CommitError::Busy { retry_after: Duration::from_secs(1) }
+        }
         // A leader change drops staged batches (10176), a cluster without leader cannot tell
         // (10008, 10009, 10118), and silence proves nothing either.
         Some(10176 | 10008 | 10009 | 10118) | None => CommitError::Unknown(source),
@@ -42,10 +40,7 @@ pub(super) fn classify(code: Option<u64>, source: BoxError) -> CommitError {
 
 /// Whether an expectation was not met.
 pub(super) fn is_conflict(error: &async_nats::jetstream::Error) -> bool {
-    matches!(
-        classify(Some(number(error.error_code())), "".into()),
-        CommitError::Fenced
-    )
+    matches!(classify(Some(number(error.error_code())), "".into()), CommitError::Fenced)
 }
 
 /// The code of an API error.
@@ -64,19 +59,13 @@ mod tests {
             assert!(matches!(class(Some(code)), CommitError::Fenced), "{code}");
         }
         for code in [10167, 10210, 10077, 10047, 10023] {
-            assert!(
-                matches!(class(Some(code)), CommitError::Busy { .. }),
-                "{code}"
-            );
+            assert!(matches!(class(Some(code)), CommitError::Busy { .. }), "{code}");
         }
         for code in [Some(10176), Some(10008), None] {
             assert!(matches!(class(code), CommitError::Unknown(_)), "{code:?}");
         }
         for code in [10054, 10201, 10199, 10205] {
-            assert!(
-                matches!(class(Some(code)), CommitError::Broken(_)),
-                "{code}"
-            );
+            assert!(matches!(class(Some(code)), CommitError::Broken(_)), "{code}");
         }
     }
 }

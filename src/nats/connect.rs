@@ -128,14 +128,9 @@ impl Connection {
             .connect(addresses(&options.url))
             .await
             .map_err(|source| refused_or_unreachable(&options.url, source))?;
-        let jetstream = jetstream::context::ContextBuilder::new()
-            .timeout(API_TIMEOUT)
-            .build(client.clone());
-        Ok(Self {
-            client,
-            jetstream,
-            health,
-        })
+        let jetstream =
+            jetstream::context::ContextBuilder::new().timeout(API_TIMEOUT).build(client.clone());
+        Ok(Self { client, jetstream, health })
     }
 
     /// Tells when the connection is lost: the number of times changes.
@@ -167,8 +162,7 @@ impl Health {
         match event {
             Event::Disconnected => {
                 warn!("disconnected from NATS");
-                self.lost
-                    .send_modify(|count| *count = count.saturating_add(1));
+                self.lost.send_modify(|count| *count = count.saturating_add(1));
             }
             Event::SlowConsumer(subscription) => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -187,9 +181,7 @@ impl Health {
 }
 
 fn addresses(url: &str) -> Vec<String> {
-    url.split(',')
-        .map(|address| address.trim().to_owned())
-        .collect()
+    url.split(',').map(|address| address.trim().to_owned()).collect()
 }
 
 async fn authenticated(options: &ConnectionOptions) -> Result<ConnectOptions, ConnectError> {
@@ -199,15 +191,10 @@ async fn authenticated(options: &ConnectionOptions) -> Result<ConnectOptions, Co
     };
     let mut connect = ConnectOptions::new();
     if let Some(file) = &options.creds {
-        connect = connect
-            .credentials_file(file)
-            .await
-            .map_err(unreadable(file))?;
+        connect = connect.credentials_file(file).await.map_err(unreadable(file))?;
     }
     if let Some(file) = &options.nkey {
-        let seed = tokio::fs::read_to_string(file)
-            .await
-            .map_err(unreadable(file))?;
+        let seed = tokio::fs::read_to_string(file).await.map_err(unreadable(file))?;
         connect = connect.nkey(seed.trim().to_owned());
     }
     if let (Some(user), Some(password)) = (&options.user, &options.password) {

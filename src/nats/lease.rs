@@ -46,10 +46,7 @@ impl KvLease {
             .get_key_value(Subjects::lease_bucket())
             .await
             .map_err(|error| LeaseError::Unavailable(error.into()))?;
-        Ok(Self {
-            connection: connection.clone(),
-            store,
-        })
+        Ok(Self { connection: connection.clone(), store })
     }
 
     /// Who holds a lease, for people who look.
@@ -58,21 +55,15 @@ impl KvLease {
     ///
     /// [`LeaseError::Unavailable`] when the bucket cannot be reached.
     pub async fn holder(&self, key: &str) -> Result<Option<String>, LeaseError> {
-        let value = self
-            .store
-            .get(key)
-            .await
-            .map_err(|error| LeaseError::Unavailable(error.into()))?;
+        let value =
+            self.store.get(key).await.map_err(|error| LeaseError::Unavailable(error.into()))?;
         Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
     }
 }
 
 impl Lease for KvLease {
     async fn acquire(&self, key: &str, holder: &str) -> Result<u64, LeaseError> {
-        let created = self
-            .store
-            .create_with_ttl(key, holder.to_owned().into(), TTL)
-            .await;
+        let created = self.store.create_with_ttl(key, holder.to_owned().into(), TTL).await;
         created.map_err(|error| match error.kind() {
             CreateErrorKind::AlreadyExists => LeaseError::Taken,
             CreateErrorKind::InvalidKey
@@ -85,10 +76,7 @@ impl Lease for KvLease {
     async fn renew(&self, key: &str, holder: &str, revision: u64) -> Result<u64, LeaseError> {
         // The client has no update with a time to live, so this is one by hand.
         let mut headers = HeaderMap::new();
-        headers.insert(
-            NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
-            HeaderValue::from(revision),
-        );
+        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, HeaderValue::from(revision));
         headers.insert(NATS_MESSAGE_TTL, format!("{}s", TTL.as_secs()));
         let subject = Subjects::bucket_key(Subjects::lease_bucket(), key);
         let request = async_nats::Request::new()
@@ -103,9 +91,7 @@ impl Lease for KvLease {
             .await
             .map_err(|error| unavailable(error.into()))?;
         if message.status == Some(StatusCode::NO_RESPONDERS) {
-            return Err(unavailable(
-                "nobody answers for the bucket of leases".into(),
-            ));
+            return Err(unavailable("nobody answers for the bucket of leases".into()));
         }
         let answer: Answer =
             serde_json::from_slice(&message.payload).map_err(|error| unavailable(error.into()))?;
@@ -125,17 +111,10 @@ impl Lease for KvLease {
 
     async fn freed(&self, key: &str) -> Result<(), LeaseError> {
         let unavailable = |error: BoxError| LeaseError::Unavailable(error);
-        let mut changes = self
-            .store
-            .watch_with_history(key)
-            .await
-            .map_err(|error| unavailable(error.into()))?;
+        let mut changes =
+            self.store.watch_with_history(key).await.map_err(|error| unavailable(error.into()))?;
         // What is there now comes first; a key that is not there sends nothing.
-        let there = self
-            .store
-            .entry(key)
-            .await
-            .map_err(|error| unavailable(error.into()))?;
+        let there = self.store.entry(key).await.map_err(|error| unavailable(error.into()))?;
         if there.is_none_or(|entry| entry.operation != Operation::Put) {
             return Ok(());
         }

@@ -47,11 +47,7 @@ impl JsLog {
             .await
             .map_err(|error| ReadError::Unavailable(error.into()))?;
         let publisher = Arc::new(Mutex::new(publisher));
-        Ok(Self {
-            connection: connection.clone(),
-            stream,
-            publisher,
-        })
+        Ok(Self { connection: connection.clone(), stream, publisher })
     }
 
     /// The stream's name.

@@ -87,14 +87,11 @@ struct Gathered {
 impl Gathering {
     /// Adds a part; gives all of them back when it was the last.
     fn add(&mut self, subject: &str, part: Part, outcome: Outcome) -> Option<Vec<Outcome>> {
-        let gathered = self
-            .0
-            .entry(subject.to_owned())
-            .or_insert_with(|| Gathered {
-                outcomes: vec![None; part.of],
-                missing: part.of,
-                since: Instant::now(),
-            });
+        let gathered = self.0.entry(subject.to_owned()).or_insert_with(|| Gathered {
+            outcomes: vec![None; part.of],
+            missing: part.of,
+            since: Instant::now(),
+        });
         let place = gathered.outcomes.get_mut(part.index)?;
         if place.replace(outcome).is_none() {
             gathered.missing = gathered.missing.saturating_sub(1);
@@ -108,8 +105,7 @@ impl Gathering {
 
     fn forget_old(&mut self) {
         if !self.0.is_empty() {
-            self.0
-                .retain(|_, gathered| gathered.since.elapsed() < GATHER);
+            self.0.retain(|_, gathered| gathered.since.elapsed() < GATHER);
         }
     }
 }

@@ -24,10 +24,7 @@ impl Scratch {
         config: &Value,
     ) -> Result<Self, ApiError> {
         let _: Value = call(connection, &format!("STREAM.CREATE.{stream}"), config).await?;
-        Ok(Self {
-            connection: connection.clone(),
-            stream: stream.to_owned(),
-        })
+        Ok(Self { connection: connection.clone(), stream: stream.to_owned() })
     }
 
     /// Deletes it.
@@ -37,8 +34,6 @@ impl Scratch {
     /// [`ApiError`].
     pub async fn delete(self) -> Result<(), ApiError> {
         let function = format!("STREAM.DELETE.{}", self.stream);
-        call::<Value>(&self.connection, &function, &json!({}))
-            .await
-            .map(drop)
+        call::<Value>(&self.connection, &function, &json!({})).await.map(drop)
     }
 }

@@ -21,10 +21,7 @@ impl ObjectSnapshots {
     ///
     /// [`SnapshotError`] when the bucket cannot be reached.
     pub async fn open(connection: &Connection, subjects: &Subjects) -> Result<Self, SnapshotError> {
-        let store = connection
-            .jetstream
-            .get_object_store(&subjects.bucket("snapshots"))
-            .await;
+        let store = connection.jetstream.get_object_store(&subjects.bucket("snapshots")).await;
         store.map(Self).map_err(|error| SnapshotError(error.into()))
     }
 }
@@ -38,10 +35,7 @@ impl Snapshots for ObjectSnapshots {
         };
         let mut bytes = Vec::new();
         // The client checks the digest of what it reads.
-        object
-            .read_to_end(&mut bytes)
-            .await
-            .map_err(|error| SnapshotError(error.into()))?;
+        object.read_to_end(&mut bytes).await.map_err(|error| SnapshotError(error.into()))?;
         Ok(Some(bytes))
     }
 

@@ -52,15 +52,8 @@ impl JsTail {
         filter: String,
         after: Sequence,
     ) -> Result<Self, ReadError> {
-        let mut tail = Self {
-            context,
-            stream,
-            filter,
-            after,
-            messages: None,
-            delivered: 0,
-            remaining: 0,
-        };
+        let mut tail =
+            Self { context, stream, filter, after, messages: None, delivered: 0, remaining: 0 };
         tail.connect().await?;
         Ok(tail)
     }
@@ -119,20 +112,9 @@ impl JsTail {
         self.delivered = info.consumer_sequence;
         self.remaining = info.pending;
         self.after = sequence;
-        let async_nats::Message {
-            subject,
-            headers,
-            payload,
-            ..
-        } = message.message;
+        let async_nats::Message { subject, headers, payload, .. } = message.message;
         let headers = headers.as_ref().map(pairs).unwrap_or_default();
-        Some(Entry {
-            sequence,
-            subject: subject.to_string(),
-            time,
-            headers,
-            payload,
-        })
+        Some(Entry { sequence, subject: subject.to_string(), time, headers, payload })
     }
 }
 
@@ -225,11 +207,7 @@ fn read_error(error: ConsumerError, stream: &str) -> ReadError {
 pub(super) fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
     let mut pairs = Vec::with_capacity(headers.len());
     for (name, values) in headers.iter() {
-        pairs.extend(
-            values
-                .iter()
-                .map(|value| (name.to_string(), value.to_string())),
-        );
+        pairs.extend(values.iter().map(|value| (name.to_string(), value.to_string())));
     }
     pairs
 }

@@ -54,17 +54,14 @@ impl Arrived {
     pub fn all(received: Received, to: Option<(&str, Encoding)>) -> Vec<Self> {
         let Received { requests, several } = received;
         let of = requests.len();
-        let arrived = requests
-            .into_iter()
-            .enumerate()
-            .map(|(index, request)| Self {
-                request: Box::new(request),
-                answer_to: to.map(|(subject, encoding)| AnswerTo {
-                    subject: subject.to_owned(),
-                    encoding,
-                    part: several.then_some(Part { index, of }),
-                }),
-            });
+        let arrived = requests.into_iter().enumerate().map(|(index, request)| Self {
+            request: Box::new(request),
+            answer_to: to.map(|(subject, encoding)| AnswerTo {
+                subject: subject.to_owned(),
+                encoding,
+                part: several.then_some(Part { index, of }),
+            }),
+        });
         arrived.collect()
     }
 }

@@ -18,10 +18,7 @@ impl AttentionList {
     /// The list of a market.
     #[must_use]
     pub const fn new(subjects: Subjects) -> Self {
-        Self {
-            subjects,
-            owed: VecDeque::new(),
-        }
+        Self { subjects, owed: VecDeque::new() }
     }
 }
 
@@ -40,17 +37,14 @@ impl Projection for AttentionList {
         skip: u32,
         commit: &Commit,
     ) -> Result<(), ProjectionError> {
-        let unseen = (0_u32..)
-            .zip(&commit.events)
-            .skip_while(|(index, _)| *index < skip);
+        let unseen = (0_u32..).zip(&commit.events).skip_while(|(index, _)| *index < skip);
         for (index, record) in unseen {
             let at = Address::new(sequence, index);
             let Some(item) = item(at, commit.head.at, record) else {
                 continue;
             };
-            let payload = Encoding::Json
-                .write(&item)
-                .map_err(|error| ProjectionError(error.to_string()))?;
+            let payload =
+                Encoding::Json.write(&item).map_err(|error| ProjectionError(error.to_string()))?;
             let content_type = Encoding::Json.content_type().to_owned();
             let message = Message {
                 subject: self.subjects.attention(&item.kind, &item.id),
@@ -69,11 +63,7 @@ impl Projection for AttentionList {
 
     fn take(&mut self, limit: usize) -> Result<Taken, ProjectionError> {
         let count = limit.min(self.owed.len());
-        let messages = self
-            .owed
-            .drain(..count)
-            .map(|(_, message)| message)
-            .collect();
+        let messages = self.owed.drain(..count).map(|(_, message)| message).collect();
         // An item that is written twice is the same item: its subject names its event.
         let rest = self.owed.front();
         let reached = rest.map_or(Reached::Everything, |(since, _)| Reached::Before(*since));

@@ -23,11 +23,7 @@ impl Feed {
     /// A feed in an encoding.
     #[must_use]
     pub const fn new(subjects: Subjects, encoding: Encoding) -> Self {
-        Self {
-            subjects,
-            encoding,
-            owed: VecDeque::new(),
-        }
+        Self { subjects, encoding, owed: VecDeque::new() }
     }
 }
 
@@ -46,9 +42,7 @@ impl Projection for Feed {
         skip: u32,
         commit: &Commit,
     ) -> Result<(), ProjectionError> {
-        let unseen = (0_u32..)
-            .zip(&commit.events)
-            .skip_while(|(index, _)| *index < skip);
+        let unseen = (0_u32..).zip(&commit.events).skip_while(|(index, _)| *index < skip);
         for (index, record) in unseen {
             let at = Address::new(sequence, index);
             let message = self.message(at, record, commit)?;

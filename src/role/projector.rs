@@ -93,9 +93,7 @@ impl<V: View> Projection for Projector<V> {
 
     fn load(&mut self, key: &str, value: Option<&[u8]>) -> Result<(), ProjectionError> {
         if let Some(value) = value {
-            let value: V = Encoding::Json
-                .read(value)
-                .map_err(|error| unreadable(key, &error))?;
+            let value: V = Encoding::Json.read(value).map_err(|error| unreadable(key, &error))?;
             self.values.insert(value.own_key(), value);
         }
         Ok(())
@@ -108,9 +106,7 @@ impl<V: View> Projection for Projector<V> {
         commit: &Commit,
     ) -> Result<(), ProjectionError> {
         let made = commit.head.at;
-        for (index, record) in (0_u32..)
-            .zip(&commit.events)
-            .skip_while(|(index, _)| *index < skip)
+        for (index, record) in (0_u32..).zip(&commit.events).skip_while(|(index, _)| *index < skip)
         {
             let Some(key) = V::key(&record.event, made) else {
                 continue;
@@ -138,15 +134,9 @@ impl<V: View> Projection for Projector<V> {
             let Some(value) = self.values.get(&key) else {
                 continue;
             };
-            let payload = Encoding::Json
-                .write(value)
-                .map_err(|error| unreadable(&key, &error))?;
+            let payload = Encoding::Json.write(value).map_err(|error| unreadable(&key, &error))?;
             let subject = format!("{}{key}", self.prefix);
-            messages.push(Message {
-                subject,
-                payload,
-                ..Message::default()
-            });
+            messages.push(Message { subject, payload, ..Message::default() });
             self.flight.push(key);
         }
         // What was changed first is written first, so everything before the rest is reflected.

@@ -20,11 +20,7 @@ impl Group {
     /// An empty group.
     #[must_use]
     pub fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            stop: CancellationToken::new(),
-            tasks: JoinSet::new(),
-        }
+        Self { name, stop: CancellationToken::new(), tasks: JoinSet::new() }
     }
 
     /// What tells its tasks to stop.
@@ -68,11 +64,7 @@ impl Group {
         };
         if tokio::time::timeout(grace, ended).await.is_err() {
             // Nothing is lost: whoever starts next goes on from the positions in the log.
-            warn!(
-                group = self.name,
-                tasks = self.tasks.len(),
-                "not finished in time"
-            );
+            warn!(group = self.name, tasks = self.tasks.len(), "not finished in time");
         }
     }
 }

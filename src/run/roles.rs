@@ -39,13 +39,8 @@ pub enum Role {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Committer,
-        Self::Projector,
-        Self::Payer,
-        Self::Feed,
-        Self::Attention,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Committer, Self::Projector, Self::Payer, Self::Feed, Self::Attention];
 
     /// The name on the command line.
     #[must_use]
@@ -110,15 +105,9 @@ impl Default for Paces {
     fn default() -> Self {
         let millis = Duration::from_millis;
         Self {
-            views: Pace {
-                quiet: millis(5),
-                busy: millis(100),
-            },
+            views: Pace { quiet: millis(5), busy: millis(100) },
             metrics: Pace::steady(millis(500)),
-            feed: Pace {
-                quiet: millis(10),
-                busy: millis(250),
-            },
+            feed: Pace { quiet: millis(10), busy: millis(250) },
             attention: Pace::steady(millis(250)),
             payer: Pace::steady(millis(1_000)),
         }
@@ -133,10 +122,7 @@ pub struct Running {
 impl Running {
     /// Waits for a role to fail; for ever while all are well.
     pub async fn failure(&mut self) -> anyhow::Error {
-        let failures = self
-            .groups
-            .iter_mut()
-            .map(|group| Box::pin(group.failure()));
+        let failures = self.groups.iter_mut().map(|group| Box::pin(group.failure()));
         futures::future::select_all(failures).await.0
     }
 
@@ -174,9 +160,7 @@ pub async fn start<G: Gateway>(setup: &Setup<G>, roles: &[Role]) -> Result<Runni
             Role::Attention => start_attention((setup, &hub), &mut followers).await?,
         }
     }
-    Ok(Running {
-        groups: vec![payer, committer, followers],
-    })
+    Ok(Running { groups: vec![payer, committer, followers] })
 }
 
 impl<G> Setup<G> {
@@ -187,10 +171,7 @@ impl<G> Setup<G> {
     /// A connection of its own, named in the server's list.
     async fn connect(&self, role: &str) -> anyhow::Result<Connection> {
         let name = format!("kassa {} {role}", self.market);
-        let options = ConnectionOptions {
-            name,
-            ..self.nats.clone()
-        };
+        let options = ConnectionOptions { name, ..self.nats.clone() };
         Ok(Connection::open(&options).await?)
     }
 
@@ -207,15 +188,9 @@ impl<G> Setup<G> {
         connection: &Connection,
         role: &str,
     ) -> anyhow::Result<Candidate<KvLease>> {
-        let lease = KvLease::open(connection)
-            .await
-            .context("the bucket of leases")?;
+        let lease = KvLease::open(connection).await.context("the bucket of leases")?;
         let key = self.subjects().lease_key(role);
-        Ok(Candidate {
-            lease,
-            key,
-            holder: self.holder.clone(),
-        })
+        Ok(Candidate { lease, key, holder: self.holder.clone() })
     }
 }
 
@@ -245,9 +220,7 @@ async fn start_committer<G: Gateway>(setup: &Setup<G>, group: &mut Group) -> any
         queue: setup.queue,
     };
     let stop = group.token();
-    group.spawn("committer", async move {
-        Ok(committer::run(&ports, &settings, &stop).await?)
-    });
+    group.spawn("committer", async move { Ok(committer::run(&ports, &settings, &stop).await?) });
     Ok(())
 }
 
@@ -275,12 +248,7 @@ async fn follower<G: Gateway>(
 /// A bucket as the place a follower writes to.
 fn bucket_output(log: JsLog, bucket: &str, pace: Pace) -> Output<JsLog> {
     let position = Subjects::position_key(bucket);
-    Output {
-        log,
-        position,
-        keys: Subjects::bucket_key(bucket, ""),
-        pace,
-    }
+    Output { log, position, keys: Subjects::bucket_key(bucket, ""), pace }
 }
 
 fn spawn_follower<P: Projection + 'static>(
@@ -291,9 +259,10 @@ fn spawn_follower<P: Projection + 'static>(
     projection: impl FnMut() -> P + Send + 'static,
 ) {
     let stop = group.token();
-    group.spawn(name, async move {
-        Ok(follow(&ports, &output, beginning, projection, &stop).await?)
-    });
+    group.spawn(
+        name,
+        async move { Ok(follow(&ports, &output, beginning, projection, &stop).await?) },
+    );
 }
 
 async fn start_view<V: View, G: Gateway>(
@@ -306,9 +275,7 @@ async fn start_view<V: View, G: Gateway>(
     let output = bucket_output(log, &bucket, pace);
     let prefix = output.keys.clone();
     let start = (output, Beginning::Start);
-    spawn_follower(group, view, ports, start, move || {
-        Projector::<V>::new(prefix.clone())
-    });
+    spawn_follower(group, view, ports, start, move || Projector::<V>::new(prefix.clone()));
     Ok(())
 }
 
@@ -326,9 +293,7 @@ async fn start_feed<G: Gateway>(
     };
     let encoding = setup.feed;
     let start = (output, Beginning::Recent(feed::AGE));
-    spawn_follower(group, "feed", ports, start, move || {
-        Feed::new(subjects.clone(), encoding)
-    });
+    spawn_follower(group, "feed", ports, start, move || Feed::new(subjects.clone(), encoding));
     Ok(())
 }
 
@@ -340,16 +305,9 @@ async fn start_attention<G: Gateway>(
     let (ports, log) = follower((setup, hub), "attention", subjects.stream("ATTENTION")).await?;
     let position = subjects.attention_position();
     let pace = setup.pace.attention;
-    let output = Output {
-        log,
-        position,
-        keys: String::new(),
-        pace,
-    };
+    let output = Output { log, position, keys: String::new(), pace };
     let start = (output, Beginning::Start);
-    spawn_follower(group, "attention", ports, start, move || {
-        AttentionList::new(subjects.clone())
-    });
+    spawn_follower(group, "attention", ports, start, move || AttentionList::new(subjects.clone()));
     Ok(())
 }
 
@@ -363,12 +321,7 @@ async fn start_payer<G: Gateway>(
     let connection = setup.connect("payer commands").await?;
     let source = "payer".parse().context("the payer's own name")?;
     let client = Client::new(&connection, subjects, source).await?.bundled();
-    let payer = Payer::new(
-        Arc::clone(&setup.gateway),
-        client,
-        SystemClock,
-        setup.payments,
-    );
+    let payer = Payer::new(Arc::clone(&setup.gateway), client, SystemClock, setup.payments);
     let drive = payer.drive();
     let output = bucket_output(log, &bucket, setup.pace.payer);
     let prefix = output.keys.clone();

@@ -135,10 +135,7 @@ impl Server {
     /// Asks it to stop, and waits; a server that does not is killed.
     pub async fn stop(&mut self) {
         self.signal(Signal::SIGTERM);
-        if tokio::time::timeout(STOP_TIMEOUT, self.child.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(STOP_TIMEOUT, self.child.wait()).await.is_err() {
             self.kill().await;
         }
     }
@@ -163,10 +160,7 @@ impl Server {
     async fn wait_until_up(&mut self) -> Result<(), StartError> {
         let deadline = Instant::now() + START_TIMEOUT;
         while Instant::now() < deadline {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.config.port))
-                .await
-                .is_ok()
-            {
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.config.port)).await.is_ok() {
                 return Ok(());
             }
             if matches!(self.child.try_wait(), Ok(Some(_))) {
@@ -174,18 +168,12 @@ impl Server {
             }
             tokio::time::sleep(LOOK).await;
         }
-        Err(StartError::NotUp {
-            port: self.config.port,
-            log: end_of_log(&self.config.folder),
-        })
+        Err(StartError::NotUp { port: self.config.port, log: end_of_log(&self.config.folder) })
     }
 }
 
 fn spawn(config: &ServerConfig) -> Result<Child, StartError> {
-    let folder = |source| StartError::Folder {
-        folder: config.folder.clone(),
-        source,
-    };
+    let folder = |source| StartError::Folder { folder: config.folder.clone(), source };
     std::fs::create_dir_all(&config.folder).map_err(folder)?;
     let file = config.folder.join("nats.conf");
     std::fs::write(&file, text(config)).map_err(folder)?;
@@ -211,9 +199,7 @@ fn spawn(config: &ServerConfig) -> Result<Child, StartError> {
         .process_group(0)
         .kill_on_drop(true);
     let program = config.program.clone();
-    command
-        .spawn()
-        .map_err(|source| StartError::Spawn { program, source })
+    command.spawn().map_err(|source| StartError::Spawn { program, source })
 }
 
 /// The configuration file. The limits are those of `deploy`: what runs here runs there.
@@ -235,11 +221,8 @@ fn text(config: &ServerConfig) -> String {
         port = config.port,
     );
     if let Some(cluster) = &config.cluster {
-        let routes: Vec<String> = cluster
-            .routes
-            .iter()
-            .map(|port| format!("\"nats://127.0.0.1:{port}\""))
-            .collect();
+        let routes: Vec<String> =
+            cluster.routes.iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();
         // Writing to a string does not fail.
         let _ = write!(
             text,
@@ -259,8 +242,5 @@ fn text(config: &ServerConfig) -> String {
 fn end_of_log(folder: &Path) -> String {
     let log = std::fs::read_to_string(folder.join("nats.log")).unwrap_or_default();
     let lines: Vec<&str> = log.lines().collect();
-    lines
-        .get(lines.len().saturating_sub(8)..)
-        .unwrap_or_default()
-        .join("\n")
+    lines.get(lines.len().saturating_sub(8)..).unwrap_or_default().join("\n")
 }

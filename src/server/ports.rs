@@ -32,9 +32,7 @@ pub fn free_ports(count: usize) -> Result<Vec<u16>, PortError> {
     for _ in 0..count {
         held.push(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?);
     }
-    let ports: Result<Vec<_>, _> = held
-        .iter()
-        .map(|held| held.local_addr().map(|address| address.port()))
-        .collect();
+    let ports: Result<Vec<_>, _> =
+        held.iter().map(|held| held.local_addr().map(|address| address.port())).collect();
     Ok(ports?)
 }

@@ -27,11 +27,9 @@ pub struct AttentionItem {
 #[must_use]
 pub fn item(at: Address, made: Timestamp, record: &Recorded) -> Option<AttentionItem> {
     let (kind, id, reason) = match &record.event {
-        Event::AttentionRaised(raised) => (
-            raised.kind.name(),
-            raised.order_id.to_string(),
-            raised.reason.to_string(),
-        ),
+        Event::AttentionRaised(raised) => {
+            (raised.kind.name(), raised.order_id.to_string(), raised.reason.to_string())
+        }
         Event::ShortageFound(shortage) => {
             let orders: Vec<_> = shortage.orders.iter().map(ToString::to_string).collect();
             let reason = format!(
@@ -43,11 +41,7 @@ pub fn item(at: Address, made: Timestamp, record: &Recorded) -> Option<Attention
         }
         Event::CommandRejected(rejected) if rejected.refusal.is_poison() => {
             let id = format!("{}-{}", at.sequence, at.index);
-            (
-                "poison",
-                id,
-                format!("{}: {}", rejected.kind, rejected.refusal),
-            )
+            ("poison", id, format!("{}: {}", rejected.kind, rejected.refusal))
         }
         Event::CommandRejected(_)
         | Event::Opened(_)

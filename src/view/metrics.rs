@@ -10,9 +10,8 @@ use crate::domain::{Address, Event, Misfit, Timestamp};
 
 /// Upper edges of the latency buckets. Units: milliseconds. They include 1, 2 and 3 s, which the
 /// promises are made of: a share below a promise is counted, not interpolated.
-pub const LATENCY_EDGES_MS: [u64; 14] = [
-    5, 10, 25, 50, 100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000,
-];
+pub const LATENCY_EDGES_MS: [u64; 14] =
+    [5, 10, 25, 50, 100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000];
 
 /// Minutes that are kept: a day. The slot of a minute is used again a day later, so the view
 /// needs no clean-up and never grows.
@@ -61,11 +60,7 @@ pub struct MinuteView {
 impl MinuteView {
     fn begun(minute_ms: Timestamp) -> Self {
         let buckets = LATENCY_EDGES_MS.len().saturating_add(1);
-        Self {
-            minute_ms,
-            latency: vec![0; buckets],
-            ..Self::default()
-        }
+        Self { minute_ms, latency: vec![0; buckets], ..Self::default() }
     }
 
     fn count(&mut self, at: Address, made: Timestamp, event: &Event) {

@@ -161,25 +161,15 @@ impl OrderView {
     fn apply(&mut self, event: &Event) {
         match event {
             Event::PaymentCaptured(captured) => {
-                self.pay(
-                    captured.attempt,
-                    "captured",
-                    Some(&captured.connector),
-                    |payment| {
-                        payment.provider_ref = Some(captured.provider_ref.clone());
-                    },
-                );
+                self.pay(captured.attempt, "captured", Some(&captured.connector), |payment| {
+                    payment.provider_ref = Some(captured.provider_ref.clone());
+                });
             }
             Event::PaymentAbandoned(abandoned) => {
-                self.pay(
-                    abandoned.attempt,
-                    "declined",
-                    Some(&abandoned.connector),
-                    |payment| {
-                        payment.code = Some(abandoned.code.clone());
-                        payment.class = Some(abandoned.class);
-                    },
-                );
+                self.pay(abandoned.attempt, "declined", Some(&abandoned.connector), |payment| {
+                    payment.code = Some(abandoned.code.clone());
+                    payment.class = Some(abandoned.class);
+                });
             }
             Event::OrderConfirmed(_) => self.enter("confirmed", None),
             Event::OrderCancelled(off) => self.enter("cancelled", Some(off.reason.name())),

@@ -44,16 +44,11 @@ impl<'de> Deserialize<'de> for Hash {
             }
 
             fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Hash, E> {
-                bytes
-                    .try_into()
-                    .map(Hash)
-                    .map_err(|_| E::custom("a hash has 32 bytes"))
+                bytes.try_into().map(Hash).map_err(|_| E::custom("a hash has 32 bytes"))
             }
         }
 
-        deserializer
-            .deserialize_bytes(Bytes)
-            .map_err(D::Error::custom)
+        deserializer.deserialize_bytes(Bytes).map_err(D::Error::custom)
     }
 }
 
@@ -101,10 +96,7 @@ impl Chain {
     #[must_use]
     pub fn rejects(&self, head: &CommitHead) -> Option<String> {
         if head.number != self.number.saturating_add(1) {
-            return Some(format!(
-                "commit {} after commit {}",
-                head.number, self.number
-            ));
+            return Some(format!("commit {} after commit {}", head.number, self.number));
         }
         if head.prev_hash != self.hash {
             return Some(format!("prev_hash {} after {}", head.prev_hash, self.hash));
@@ -113,10 +105,7 @@ impl Chain {
             return Some(format!("epoch {} after epoch {}", head.epoch, self.epoch));
         }
         if head.position < self.position {
-            return Some(format!(
-                "position {} after {}",
-                head.position, self.position
-            ));
+            return Some(format!("position {} after {}", head.position, self.position));
         }
         (head.at < self.at).then(|| format!("made at {} after {}", head.at, self.at))
     }

@@ -87,10 +87,7 @@ pub fn read_commands(arrival: &Arrival<'_>, subjects: &Subjects) -> Received {
     let source = Subjects::parts_of_command(arrival.subject)
         .and_then(|(source, ..)| source.parse().ok())
         .unwrap_or(Source::UNNAMED);
-    let trace = arrival
-        .traceparent
-        .and_then(TraceParent::parse)
-        .filter(TraceParent::is_sampled);
+    let trace = arrival.traceparent.and_then(TraceParent::parse).filter(TraceParent::is_sampled);
     let request = |id, body, trace, intent| Request {
         id,
         source: source.clone(),
@@ -110,12 +107,7 @@ pub fn read_commands(arrival: &Arrival<'_>, subjects: &Subjects) -> Received {
         Ok(read) => {
             let understood = |read: Read| {
                 let trace = read.trace.or_else(|| trace.clone());
-                request(
-                    Some(read.id),
-                    read.body,
-                    trace,
-                    Intent::Command(read.command),
-                )
+                request(Some(read.id), read.body, trace, Intent::Command(read.command))
             };
             read.into_iter().map(understood).collect()
         }
@@ -133,10 +125,7 @@ pub fn read_commands(arrival: &Arrival<'_>, subjects: &Subjects) -> Received {
 }
 
 fn read_id(encoding: Encoding, payload: &[u8]) -> Option<CommandId> {
-    encoding
-        .read::<IdOnly>(payload)
-        .ok()
-        .map(|read| read.command_id)
+    encoding.read::<IdOnly>(payload).ok().map(|read| read.command_id)
 }
 
 /// Checks size, headers and subject, in the order in which a sender would correct them.
@@ -151,20 +140,14 @@ fn check_around(
         return Err(Refusal::TooLarge { bytes, limit });
     }
     let Some(content_type) = arrival.content_type else {
-        return Err(missing(
-            headers::CONTENT_TYPE,
-            "application/msgpack or application/json",
-        ));
+        return Err(missing(headers::CONTENT_TYPE, "application/msgpack or application/json"));
     };
     let Some(encoding) = Encoding::from_content_type(content_type) else {
         let problem = format!("is {content_type:?}, use application/msgpack or application/json");
         return Err(Refusal::invalid(headers::CONTENT_TYPE, &problem));
     };
     let Some(announced) = arrival.kassa_type else {
-        return Err(missing(
-            headers::KASSA_TYPE,
-            "the command and its version: place_order/1",
-        ));
+        return Err(missing(headers::KASSA_TYPE, "the command and its version: place_order/1"));
     };
     let kind = read_kind(announced)?;
     let Some((_, entity, verb)) = Subjects::parts_of_command(arrival.subject) else {
@@ -195,9 +178,7 @@ fn missing(header: &str, wanted: &str) -> Refusal {
 }
 
 fn read_kind(announced: &str) -> Result<CommandKind, Refusal> {
-    let unknown = || Refusal::UnknownType {
-        found: Text::lossy(announced),
-    };
+    let unknown = || Refusal::UnknownType { found: Text::lossy(announced) };
     let (name, version) = announced.split_once('/').ok_or_else(unknown)?;
     let kind = CommandKind::from_name(name).ok_or_else(unknown)?;
     match version.parse() {
@@ -241,10 +222,7 @@ fn read_as<B: DeserializeOwned + Serialize>(
     market: &MarketName,
 ) -> Result<Vec<Read>, Refusal> {
     let finish = |envelope: Envelope<B>| {
-        if let Some(found) = envelope
-            .market
-            .filter(|found| found.as_str() != market.as_str())
-        {
+        if let Some(found) = envelope.market.filter(|found| found.as_str() != market.as_str()) {
             let problem = format!("is {found}, this market is {market}");
             return Err(Refusal::invalid("market", &problem));
         }
@@ -290,9 +268,7 @@ fn read_value<T: DeserializeOwned>(encoding: Encoding, payload: &[u8]) -> Result
 }
 
 fn read_slowly<T: DeserializeOwned>(encoding: Encoding, payload: &[u8]) -> Result<T, Refusal> {
-    let undecodable = |problem: &str| Refusal::Undecodable {
-        problem: Text::lossy(problem),
-    };
+    let undecodable = |problem: &str| Refusal::Undecodable { problem: Text::lossy(problem) };
     let refuse = |path: &serde_path_to_error::Path, problem: String| {
         let path = path.to_string();
         // A path of "." is the payload as a whole: not even the outermost map could be read.
@@ -312,18 +288,15 @@ fn read_slowly<T: DeserializeOwned>(encoding: Encoding, payload: &[u8]) -> Resul
             let mut deserializer = serde_json::Deserializer::from_slice(payload);
             let value = serde_path_to_error::deserialize(&mut deserializer)
                 .map_err(|error| refuse(error.path(), error.inner().to_string()))?;
-            deserializer
-                .end()
-                .map_err(|error| undecodable(&error.to_string()))?;
+            deserializer.end().map_err(|error| undecodable(&error.to_string()))?;
             Ok(value)
         }
     }
 }
 
 fn fingerprint<B: Serialize>(body: &B) -> Result<Fingerprint, Refusal> {
-    let bytes = rmp_serde::to_vec_named(body).map_err(|error| Refusal::Undecodable {
-        problem: Text::lossy(&error.to_string()),
-    })?;
+    let bytes = rmp_serde::to_vec_named(body)
+        .map_err(|error| Refusal::Undecodable { problem: Text::lossy(&error.to_string()) })?;
     Ok(fingerprint_of_bytes(&bytes))
 }
 

@@ -64,10 +64,7 @@ impl Commit {
         let shape: CommitShape =
             rmp_serde::from_slice(payload).map_err(|error| DecodeError(error.to_string()))?;
         if shape.v != VERSION {
-            return Err(DecodeError(format!(
-                "version {}, this build reads {VERSION}",
-                shape.v
-            )));
+            return Err(DecodeError(format!("version {}, this build reads {VERSION}", shape.v)));
         }
         let head = CommitHead {
             epoch: shape.epoch,
@@ -76,10 +73,7 @@ impl Commit {
             position: shape.position,
             prev_hash: shape.prev_hash,
         };
-        Ok(Self {
-            head,
-            events: shape.events.into_iter().map(|read| read.0).collect(),
-        })
+        Ok(Self { head, events: shape.events.into_iter().map(|read| read.0).collect() })
     }
 }
 
@@ -119,10 +113,7 @@ impl CommitDraft {
     /// Where it stands, for [`CommitDraft::back_to`].
     #[must_use]
     pub const fn mark(&self) -> Mark {
-        Mark {
-            bytes: self.events.len(),
-            count: self.count,
-        }
+        Mark { bytes: self.events.len(), count: self.count }
     }
 
     /// Drops what was added since the mark.

@@ -56,9 +56,8 @@ impl Encoding {
         match self {
             Self::MessagePack => {
                 let mut bytes = Vec::with_capacity(256);
-                let mut serializer = rmp_serde::Serializer::new(&mut bytes)
-                    .with_struct_map()
-                    .with_human_readable();
+                let mut serializer =
+                    rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
                 value.serialize(&mut serializer)?;
                 Ok(bytes.into())
             }
@@ -90,10 +89,7 @@ mod tests {
     #[test]
     fn a_content_type_is_read_with_its_parameters() {
         let read = Encoding::from_content_type;
-        assert_eq!(
-            read("application/json; charset=utf-8"),
-            Some(Encoding::Json)
-        );
+        assert_eq!(read("application/json; charset=utf-8"), Some(Encoding::Json));
         assert_eq!(read("Application/MsgPack"), Some(Encoding::MessagePack));
         assert_eq!(read("text/json"), None);
         assert_eq!(read(""), None);

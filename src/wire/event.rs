@@ -161,13 +161,7 @@ pub(super) struct Record<'a>(pub(super) &'a Recorded);
 
 impl Serialize for Record<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Recorded {
-            event,
-            cause,
-            source,
-            body,
-            trace,
-        } = self.0;
+        let Recorded { event, cause, source, body, trace } = self.0;
         let optional = [cause.is_some(), body.is_some(), trace.is_some()];
         let present = optional.into_iter().filter(|present| *present).count();
         let mut map = serializer.serialize_map(Some(present.saturating_add(4)))?;
@@ -224,10 +218,7 @@ impl<'de> Visitor<'de> for RecordVisitor {
                     let (Some(kind), Some(version)) = (&kind, version) else {
                         return Err(A::Error::custom("data stands before its type"));
                     };
-                    let shape = Shape {
-                        kind: kind.as_str(),
-                        version,
-                    };
+                    let shape = Shape { kind: kind.as_str(), version };
                     event = Some(map.next_value_seed(shape)?);
                 }
                 // Records may gain fields; this build has no use for them.
@@ -236,13 +227,7 @@ impl<'de> Visitor<'de> for RecordVisitor {
         }
         let event = event.ok_or_else(|| A::Error::missing_field("data"))?;
         let source = source.ok_or_else(|| A::Error::missing_field("source"))?;
-        Ok(Recorded {
-            event,
-            cause,
-            source,
-            body,
-            trace,
-        })
+        Ok(Recorded { event, cause, source, body, trace })
     }
 }
 

@@ -38,13 +38,7 @@ pub fn feed_message(
     record: &Recorded,
     encoding: Encoding,
 ) -> Result<(Bytes, Headers), EncodingError> {
-    let Recorded {
-        event,
-        cause,
-        source,
-        trace,
-        ..
-    } = record;
+    let Recorded { event, cause, source, trace, .. } = record;
     let v = version(event);
     let payload = encoding.write(&FeedMessage {
         r#type: event.kind(),

@@ -79,18 +79,11 @@ impl Outcome {
     ) -> Self {
         Self {
             command_id,
-            result: if refusal.is_some() {
-                OutcomeKind::Refused
-            } else {
-                result
-            },
+            result: if refusal.is_some() { OutcomeKind::Refused } else { result },
             event_seq: Some(at.sequence),
             event_index: Some(at.index),
             message: refusal.as_ref().map(ToString::to_string),
-            field: refusal
-                .as_ref()
-                .and_then(Refusal::field)
-                .map(ToOwned::to_owned),
+            field: refusal.as_ref().and_then(Refusal::field).map(ToOwned::to_owned),
             advice: refusal.as_ref().map(|refusal| refusal.advice().to_owned()),
             refusal,
             retry_after_ms: None,

@@ -90,11 +90,7 @@ impl Snapshot {
     pub fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error> {
         let mut bytes = Vec::new();
         let mut serializer = rmp_serde::Serializer::new(&mut bytes);
-        Head {
-            logic: LOGIC.to_owned(),
-            chain: self.chain,
-        }
-        .serialize(&mut serializer)?;
+        Head { logic: LOGIC.to_owned(), chain: self.chain }.serialize(&mut serializer)?;
         self.market.freeze(&mut serializer)?;
         Ok(bytes)
     }
@@ -110,10 +106,7 @@ impl Snapshot {
         if head.logic != LOGIC {
             return Err(BadSnapshot::OtherLogic(head.logic));
         }
-        Ok(Self {
-            chain: head.chain,
-            market: Market::thaw(&mut deserializer)?,
-        })
+        Ok(Self { chain: head.chain, market: Market::thaw(&mut deserializer)? })
     }
 
     /// Equal states have equal digests, however they were reached.

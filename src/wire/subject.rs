@@ -29,10 +29,7 @@ impl MarketName {
 
 /// A market name with something in it that may not be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a market is named by 1 to {} of a-z 0-9, not {found:?}",
-    MarketName::CHARS_MAX
-)]
+#[error("a market is named by 1 to {} of a-z 0-9, not {found:?}", MarketName::CHARS_MAX)]
 pub struct InvalidMarketName {
     found: String,
 }
@@ -45,9 +42,7 @@ impl TryFrom<SmolStr> for MarketName {
         if (1..=Self::CHARS_MAX).contains(&name.len()) && name.bytes().all(legal) {
             Ok(Self(name))
         } else {
-            Err(InvalidMarketName {
-                found: name.to_string(),
-            })
+            Err(InvalidMarketName { found: name.to_string() })
         }
     }
 }
@@ -78,10 +73,7 @@ impl Subjects {
     #[must_use]
     pub fn of(market: MarketName) -> Self {
         let stock_prefix = format!("kassa.{market}.evt.stock.");
-        Self {
-            market,
-            stock_prefix,
-        }
+        Self { market, stock_prefix }
     }
 
     /// The market itself.
@@ -218,12 +210,8 @@ impl Subjects {
     #[must_use]
     pub fn may_receive_outcome(&self, source: &Source, subject: &str) -> bool {
         let plain = !subject.is_empty()
-            && subject
-                .split('.')
-                .all(|token| !token.is_empty() && !matches!(token, "*" | ">"))
-            && !subject
-                .bytes()
-                .any(|b| b.is_ascii_whitespace() || b.is_ascii_control());
+            && subject.split('.').all(|token| !token.is_empty() && !matches!(token, "*" | ">"))
+            && !subject.bytes().any(|b| b.is_ascii_whitespace() || b.is_ascii_control());
         plain
             && (subject.starts_with("_INBOX") || subject.starts_with(&self.outcome_prefix(source)))
     }
@@ -288,18 +276,9 @@ mod tests {
     fn subjects_are_those_of_the_protocol() {
         let web: Source = "web".parse().unwrap();
         let s = subjects();
-        assert_eq!(
-            s.command(&web, CommandKind::PlaceOrder),
-            "kassa.main.cmd.web.order.place"
-        );
-        assert_eq!(
-            s.ask(&web, CommandKind::RecordPayment),
-            "kassa.main.ask.web.payment.record"
-        );
-        assert_eq!(
-            s.stock(&"MUG-01".parse().unwrap()),
-            "kassa.main.evt.stock.MUG-01"
-        );
+        assert_eq!(s.command(&web, CommandKind::PlaceOrder), "kassa.main.cmd.web.order.place");
+        assert_eq!(s.ask(&web, CommandKind::RecordPayment), "kassa.main.ask.web.payment.record");
+        assert_eq!(s.stock(&"MUG-01".parse().unwrap()), "kassa.main.evt.stock.MUG-01");
         assert_eq!(s.sku_of("kassa.main.evt.stock.MUG-01"), Some("MUG-01"));
         assert_eq!(s.stream("EVENTS"), "KASSA_MAIN_EVENTS");
         assert_eq!(s.bucket("orders"), "kassa_main_orders");

@@ -17,10 +17,7 @@ impl Market {
                 return Ok(Outcome::Repeated(Address::new(item.changed, 0), None));
             }
             if item.listed {
-                return Err(Refusal::AlreadyListed {
-                    sku: list.sku.clone(),
-                }
-                .into());
+                return Err(Refusal::AlreadyListed { sku: list.sku.clone() }.into());
             }
         }
         Ok(Outcome::Append(vec![Event::SkuListed(SkuListed {
@@ -34,10 +31,7 @@ impl Market {
 
     pub(super) fn reprice_sku(&self, reprice: &RepriceSku) -> Result<Outcome, No> {
         let sku = &reprice.sku;
-        let item = self
-            .items
-            .get(sku)
-            .ok_or_else(|| Refusal::UnknownSku { sku: sku.clone() })?;
+        let item = self.items.get(sku).ok_or_else(|| Refusal::UnknownSku { sku: sku.clone() })?;
         if item.price == reprice.unit_price_minor {
             return Ok(Outcome::Repeated(Address::new(item.changed, 0), None));
         }
@@ -49,15 +43,10 @@ impl Market {
 
     pub(super) fn delist_sku(&self, delist: &DelistSku) -> Result<Outcome, No> {
         let sku = &delist.sku;
-        let item = self
-            .items
-            .get(sku)
-            .ok_or_else(|| Refusal::UnknownSku { sku: sku.clone() })?;
+        let item = self.items.get(sku).ok_or_else(|| Refusal::UnknownSku { sku: sku.clone() })?;
         if !item.listed {
             return Ok(Outcome::Repeated(Address::new(item.changed, 0), None));
         }
-        Ok(Outcome::Append(vec![Event::SkuDelisted(SkuDelisted {
-            sku: sku.clone(),
-        })]))
+        Ok(Outcome::Append(vec![Event::SkuDelisted(SkuDelisted { sku: sku.clone() })]))
     }
 }

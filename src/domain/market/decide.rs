@@ -96,12 +96,10 @@ impl Market {
     /// Decides a request at the moment `now`. Changes nothing: what it led to has to be evolved.
     #[must_use]
     pub fn decide(&self, request: &Request, now: Timestamp, policy: &Policy) -> Verdict {
-        let decided = self
-            .settled(request)
-            .unwrap_or_else(|| match &request.intent {
-                Intent::Command(command) => self.decide_command(request, command, now, policy),
-                Intent::Unusable { refusal, .. } => Err(No::Refused(refusal.clone())),
-            });
+        let decided = self.settled(request).unwrap_or_else(|| match &request.intent {
+            Intent::Command(command) => self.decide_command(request, command, now, policy),
+            Intent::Unusable { refusal, .. } => Err(No::Refused(refusal.clone())),
+        });
         let (cause, event, refusal) = match decided {
             Ok(Outcome::Repeated(at, refusal)) => return Verdict::Repeated { at, refusal },
             Ok(Outcome::Append(events)) => {
@@ -109,27 +107,19 @@ impl Market {
                     Some(Event::OrderRejected(rejected)) => Some(rejected.refusal.clone()),
                     _ => None,
                 };
-                return Verdict::Append {
-                    records: record(request, request.id, events),
-                    refusal,
-                };
+                return Verdict::Append { records: record(request, request.id, events), refusal };
             }
             Err(No::Refused(refusal)) => (request.id, rejected(request, &refusal), refusal),
             Err(No::BadId(refusal)) => (None, rejected(request, &refusal), refusal),
         };
-        Verdict::Append {
-            records: record(request, cause, vec![event]),
-            refusal: Some(refusal),
-        }
+        Verdict::Append { records: record(request, cause, vec![event]), refusal: Some(refusal) }
     }
 
     /// What the hold of an overdue order ending leads to.
     #[must_use]
     pub fn expire(&self, order_id: OrderId, source: &Source) -> Vec<Recorded> {
-        let events = self
-            .orders
-            .get(&order_id)
-            .map_or_else(Vec::new, |order| order.expire(order_id));
+        let events =
+            self.orders.get(&order_id).map_or_else(Vec::new, |order| order.expire(order_id));
         let unasked = |event| Recorded {
             event,
             cause: None,
@@ -167,17 +157,11 @@ impl Market {
             Command::PlaceOrder(place) => self.place_order(request, place, now, policy),
             Command::RecordPayment(record) => self.record_payment(request, record),
             Command::CancelOrder(cancel) => {
-                let order = self
-                    .orders
-                    .get(&cancel.order_id)
-                    .ok_or(Refusal::UnknownOrder)?;
+                let order = self.orders.get(&cancel.order_id).ok_or(Refusal::UnknownOrder)?;
                 Ok(order.cancel(cancel)?.into())
             }
             Command::FulfilOrder(fulfil) => {
-                let order = self
-                    .orders
-                    .get(&fulfil.order_id)
-                    .ok_or(Refusal::UnknownOrder)?;
+                let order = self.orders.get(&fulfil.order_id).ok_or(Refusal::UnknownOrder)?;
                 Ok(order.fulfil(fulfil)?.into())
             }
         }
@@ -188,10 +172,7 @@ impl Market {
             let source_name = Text::lossy(request.source.as_str());
             return Err(Refusal::Forbidden { source_name }.into());
         }
-        let order = self
-            .orders
-            .get(&record.order_id)
-            .ok_or(Refusal::UnknownOrder)?;
+        let order = self.orders.get(&record.order_id).ok_or(Refusal::UnknownOrder)?;
         Ok(order.record_payment(record)?.into())
     }
 }
@@ -209,10 +190,7 @@ pub(super) fn bad_age(field: &str, made_at: Timestamp, asked_at: Timestamp) -> O
     (asked_at.after(Policy::SKEW_MAX) < made_at).then(|| {
         let ahead = made_at.since(asked_at).as_secs();
         let limit = Policy::SKEW_MAX.as_secs();
-        Refusal::invalid(
-            field,
-            &format!("is {ahead} s in the future, at most {limit} s allowed"),
-        )
+        Refusal::invalid(field, &format!("is {ahead} s in the future, at most {limit} s allowed"))
     })
 }
 
@@ -223,14 +201,9 @@ pub(super) fn same_body(
     request: &Request,
 ) -> Result<Outcome, Refusal> {
     if settled.body == request.body {
-        return Ok(Outcome::Repeated(
-            settled.at,
-            settled.refusal.as_deref().cloned(),
-        ));
+        return Ok(Outcome::Repeated(settled.at, settled.refusal.as_deref().cloned()));
     }
-    Err(Refusal::IdConflict {
-        field: Text::lossy(field),
-    })
+    Err(Refusal::IdConflict { field: Text::lossy(field) })
 }
 
 fn rejected(request: &Request, refusal: &Refusal) -> Event {
@@ -239,11 +212,7 @@ fn rejected(request: &Request, refusal: &Refusal) -> Event {
         Intent::Unusable { kind, .. } => kind.clone(),
     };
     let command_seq = request.command_seq.map(|sequence| sequence.0);
-    Event::CommandRejected(CommandRejected {
-        kind,
-        refusal: refusal.clone(),
-        command_seq,
-    })
+    Event::CommandRejected(CommandRejected { kind, refusal: refusal.clone(), command_seq })
 }
 
 /// The events with their cause; the first one also says what was asked.

@@ -22,21 +22,11 @@ impl Market {
             }
             Event::SkuDelisted(e) => self.item_mut(&record.event, &e.sku)?.listed = false,
             Event::StockReceived(e) => {
-                self.book(
-                    &record.event,
-                    (&e.sku, Paper::Delivery),
-                    Some(&e.reference),
-                    at,
-                )?;
+                self.book(&record.event, (&e.sku, Paper::Delivery), Some(&e.reference), at)?;
                 self.move_stock(&record.event, &e.sku, Movement::Received(e.quantity))?;
             }
             Event::StockAdjusted(e) => {
-                self.book(
-                    &record.event,
-                    (&e.sku, Paper::Correction),
-                    e.reference.as_ref(),
-                    at,
-                )?;
+                self.book(&record.event, (&e.sku, Paper::Correction), e.reference.as_ref(), at)?;
                 self.move_stock(&record.event, &e.sku, Movement::Adjusted(e.delta))?;
             }
             Event::ShortageFound(e) => {
@@ -49,19 +39,13 @@ impl Market {
                 if self.orders.insert(e.order_id, order).is_some() {
                     return Err(Misfit::new(record.event.kind(), "placed before"));
                 }
-                self.memory
-                    .schedule(e.order_id.uuid(), e.order_id.made_at());
+                self.memory.schedule(e.order_id.uuid(), e.order_id.made_at());
             }
             Event::OrderRejected(e) => {
                 let refusal = Some(Box::new(e.refusal.clone()));
-                let settled = Settled {
-                    at,
-                    body: record.body,
-                    refusal,
-                };
+                let settled = Settled { at, body: record.body, refusal };
                 self.memory.rejections.insert(e.order_id, settled);
-                self.memory
-                    .schedule(e.order_id.uuid(), e.order_id.made_at());
+                self.memory.schedule(e.order_id.uuid(), e.order_id.made_at());
             }
             Event::StockReserved(held) => self.hold(&record.event, held, Movement::Reserved)?,
             Event::StockDeducted(held) => self.hold(&record.event, held, Movement::Deducted)?,
@@ -85,20 +69,17 @@ impl Market {
     }
 
     fn listed(&mut self, listed: &SkuListed) {
-        let item = self
-            .items
-            .entry(listed.sku.clone())
-            .or_insert_with(|| Item {
-                name: listed.name.clone(),
-                price: listed.unit_price_minor,
-                currency: listed.currency,
-                per_order_max: None,
-                listed: true,
-                stock: Stock::default(),
-                changed: Sequence::START,
-                ledger: Sequence::START,
-                papers: std::collections::BTreeMap::new(),
-            });
+        let item = self.items.entry(listed.sku.clone()).or_insert_with(|| Item {
+            name: listed.name.clone(),
+            price: listed.unit_price_minor,
+            currency: listed.currency,
+            per_order_max: None,
+            listed: true,
+            stock: Stock::default(),
+            changed: Sequence::START,
+            ledger: Sequence::START,
+            papers: std::collections::BTreeMap::new(),
+        });
         item.name = listed.name.clone();
         item.price = listed.unit_price_minor;
         item.currency = listed.currency;
@@ -150,10 +131,7 @@ impl Market {
         held: &StockHeld,
         movement: impl Fn(crate::domain::Quantity) -> Movement,
     ) -> Result<(), Misfit> {
-        let order = self
-            .orders
-            .get_mut(&held.order_id)
-            .ok_or_else(|| unknown_order(event))?;
+        let order = self.orders.get_mut(&held.order_id).ok_or_else(|| unknown_order(event))?;
         order.evolve_hold(event, held)?;
         self.move_stock(event, &held.sku, movement(held.quantity))
     }
@@ -213,11 +191,7 @@ impl Market {
             | Event::OrderFulfilled(_)
             | Event::AttentionRaised(_) => None,
         };
-        let settled = Settled {
-            at,
-            body: record.body,
-            refusal,
-        };
+        let settled = Settled { at, body: record.body, refusal };
         self.memory.commands.insert(id, settled);
         self.memory.schedule(id.uuid(), id.made_at());
     }

@@ -81,16 +81,8 @@ impl Market {
     /// Files every remembered id under its hour again, after a snapshot was read.
     pub(super) fn reschedule(&mut self) {
         self.memory.buckets.clear();
-        let commands = self
-            .memory
-            .commands
-            .keys()
-            .map(|id| (id.uuid(), id.made_at()));
-        let rejections = self
-            .memory
-            .rejections
-            .keys()
-            .map(|id| (id.uuid(), id.made_at()));
+        let commands = self.memory.commands.keys().map(|id| (id.uuid(), id.made_at()));
+        let rejections = self.memory.rejections.keys().map(|id| (id.uuid(), id.made_at()));
         let orders = self.orders.keys().map(|id| (id.uuid(), id.made_at()));
         let ids: Vec<_> = commands.chain(rejections).chain(orders).collect();
         for (id, made_at) in ids {

@@ -114,10 +114,7 @@ impl Market {
     /// How many orders still expect something.
     #[must_use]
     pub fn open_orders(&self) -> usize {
-        self.orders
-            .values()
-            .filter(|order| !order.is_closed())
-            .count()
+        self.orders.values().filter(|order| !order.is_closed()).count()
     }
 
     /// How many SKUs the commit under way has touched.
@@ -129,10 +126,7 @@ impl Market {
     /// Orders whose hold has ended by `now`, the longest overdue first; at most `limit`.
     #[must_use]
     pub fn overdue(&self, now: Timestamp, limit: usize) -> Vec<OrderId> {
-        let due = self
-            .deadlines
-            .iter()
-            .take_while(|(deadline, _)| *deadline <= now);
+        let due = self.deadlines.iter().take_while(|(deadline, _)| *deadline <= now);
         due.take(limit).map(|(_, order_id)| *order_id).collect()
     }
 
@@ -171,9 +165,7 @@ impl Market {
             if available == before {
                 continue;
             }
-            let place = u64::try_from(entries.len())
-                .unwrap_or(u64::MAX)
-                .saturating_add(1);
+            let place = u64::try_from(entries.len()).unwrap_or(u64::MAX).saturating_add(1);
             let expected = std::mem::replace(&mut item.ledger, self.sequence.plus(place));
             entries.push(LedgerEntry {
                 sku,

@@ -23,11 +23,7 @@ impl Market {
             return Err(refusal.into());
         }
         if let Some(order) = self.orders.get(&order_id) {
-            let settled = Settled {
-                at: order.at,
-                body: order.body,
-                refusal: None,
-            };
+            let settled = Settled { at: order.at, body: order.body, refusal: None };
             return Ok(same_body("body.order_id", &settled, request)?);
         }
         if let Some(settled) = self.memory.rejections.get(&order_id) {
@@ -35,19 +31,11 @@ impl Market {
         }
         let asked_at = request.asked_at;
         match self.quote(place) {
-            Ok((total, held)) => Ok(Outcome::Append(placed(
-                place,
-                total,
-                held,
-                (now, asked_at),
-                policy,
-            ))),
+            Ok((total, held)) => {
+                Ok(Outcome::Append(placed(place, total, held, (now, asked_at), policy)))
+            }
             Err(refusal) => {
-                let rejected = OrderRejected {
-                    order_id,
-                    refusal,
-                    asked_at,
-                };
+                let rejected = OrderRejected { order_id, refusal, asked_at };
                 Ok(Outcome::Append(vec![Event::OrderRejected(rejected)]))
             }
         }
@@ -64,11 +52,7 @@ impl Market {
             let item = self.sold(&line.sku)?;
             if item.currency != place.currency {
                 let (listed, ordered) = (item.currency, place.currency);
-                return Err(Refusal::MixedCurrencies {
-                    sku: line.sku.clone(),
-                    listed,
-                    ordered,
-                });
+                return Err(Refusal::MixedCurrencies { sku: line.sku.clone(), listed, ordered });
             }
             if item.price != line.unit_price_minor {
                 changes.push(PriceChange {
@@ -82,10 +66,7 @@ impl Market {
         if !changes.is_empty() {
             return Err(Refusal::PriceChanged { changes });
         }
-        let overflow = |field: &str, limit| Refusal::Overflow {
-            field: Text::lossy(field),
-            limit,
-        };
+        let overflow = |field: &str, limit| Refusal::Overflow { field: Text::lossy(field), limit };
         let total = total.ok_or_else(|| overflow("total_minor", Amount::MAX.minor()))?;
         let sums = sum_by_sku(&place.lines)
             .ok_or_else(|| overflow("body.lines", u64::from(Quantity::MAX)))?;
@@ -134,11 +115,7 @@ impl Market {
                 })
             })
             .collect();
-        if short.is_empty() {
-            Ok(())
-        } else {
-            Err(Refusal::InsufficientStock { short })
-        }
+        if short.is_empty() { Ok(()) } else { Err(Refusal::InsufficientStock { short }) }
     }
 }
 
@@ -158,11 +135,7 @@ fn placed(
         currency: place.currency,
         total_minor: total,
         payment_method_token: place.payment_method_token.clone(),
-        payment: if free {
-            None
-        } else {
-            AttemptRequest::of(order_id, 1)
-        },
+        payment: if free { None } else { AttemptRequest::of(order_id, 1) },
         // A published command may have waited; the buyer's time to pay starts with the promise.
         hold_until: now.after(policy.hold),
         asked_at,

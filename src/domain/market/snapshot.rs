@@ -26,24 +26,10 @@ impl Market {
     /// What the serializer says.
     pub fn freeze<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let frozen = Frozen {
-            items: self
-                .items
-                .iter()
-                .map(|(k, v)| (k.clone(), v.clone()))
-                .collect(),
+            items: self.items.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
             orders: self.orders.iter().map(|(k, v)| (*k, v.clone())).collect(),
-            commands: self
-                .memory
-                .commands
-                .iter()
-                .map(|(k, v)| (*k, v.clone()))
-                .collect(),
-            rejections: self
-                .memory
-                .rejections
-                .iter()
-                .map(|(k, v)| (*k, v.clone()))
-                .collect(),
+            commands: self.memory.commands.iter().map(|(k, v)| (*k, v.clone())).collect(),
+            rejections: self.memory.rejections.iter().map(|(k, v)| (*k, v.clone())).collect(),
         };
         frozen.serialize(serializer)
     }
@@ -55,11 +41,8 @@ impl Market {
     /// What the deserializer says. A snapshot is a cache: whoever gets an error folds the log.
     pub fn thaw<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let frozen = Frozen::deserialize(deserializer)?;
-        let deadlines: BTreeSet<_> = frozen
-            .orders
-            .iter()
-            .filter_map(|(id, order)| Some((order.deadline()?, *id)))
-            .collect();
+        let deadlines: BTreeSet<_> =
+            frozen.orders.iter().filter_map(|(id, order)| Some((order.deadline()?, *id))).collect();
         let mut memory = Memory::default();
         memory.commands = frozen.commands.into_iter().collect();
         memory.rejections = frozen.rejections.into_iter().collect();

@@ -40,10 +40,7 @@ impl Market {
 
     pub(super) fn count_stock(&self, count: &CountStock) -> Result<Outcome, No> {
         let item = self.known(&count.sku)?;
-        if let Some(expected) = count
-            .expected_seq
-            .filter(|expected| *expected != item.changed)
-        {
+        if let Some(expected) = count.expected_seq.filter(|expected| *expected != item.changed) {
             return Err(Refusal::StockChanged {
                 sku: count.sku.clone(),
                 expected_seq: expected.0,
@@ -51,13 +48,10 @@ impl Market {
             }
             .into());
         }
-        let delta = item
-            .stock
-            .correction(count.counted)
-            .ok_or_else(|| Refusal::Overflow {
-                field: Text::lossy("body.counted"),
-                limit: Stock::UNITS_MAX,
-            })?;
+        let delta = item.stock.correction(count.counted).ok_or_else(|| Refusal::Overflow {
+            field: Text::lossy("body.counted"),
+            limit: Stock::UNITS_MAX,
+        })?;
         self.adjusted(&count.sku, delta, Text::lossy(COUNTED), None)
     }
 
@@ -107,16 +101,11 @@ impl Market {
             covered = covered.saturating_add(*units);
             more
         });
-        uncovered
-            .take(ShortageFound::ORDERS_MAX)
-            .map(|(_, id, _)| id)
-            .collect()
+        uncovered.take(ShortageFound::ORDERS_MAX).map(|(_, id, _)| id).collect()
     }
 
     fn known(&self, sku: &Sku) -> Result<&Item, Refusal> {
-        self.items
-            .get(sku)
-            .ok_or_else(|| Refusal::UnknownSku { sku: sku.clone() })
+        self.items.get(sku).ok_or_else(|| Refusal::UnknownSku { sku: sku.clone() })
     }
 }
 
@@ -125,17 +114,12 @@ fn booked(item: &Item, paper: Paper, reference: &Token) -> Option<Address> {
 }
 
 fn moved(item: &Item, sku: &Sku, movement: Movement) -> Result<Stock, Refusal> {
-    item.stock
-        .after(movement)
-        .map_err(|impossible| match impossible {
-            Impossible::TooMany => Refusal::Overflow {
-                field: Text::lossy("on_hand"),
-                limit: Stock::UNITS_MAX,
-            },
-            Impossible::TooFew { moved, there } => Refusal::BelowZero {
-                sku: sku.clone(),
-                on_hand: there,
-                taken: moved,
-            },
-        })
+    item.stock.after(movement).map_err(|impossible| match impossible {
+        Impossible::TooMany => {
+            Refusal::Overflow { field: Text::lossy("on_hand"), limit: Stock::UNITS_MAX }
+        }
+        Impossible::TooFew { moved, there } => {
+            Refusal::BelowZero { sku: sku.clone(), on_hand: there, taken: moved }
+        }
+    })
 }

@@ -27,17 +27,12 @@ impl Order {
     pub(in crate::domain) fn record_payment(&self, command: &RecordPayment) -> Decision {
         if !(1..=self.basket.attempt).contains(&command.attempt) {
             let last = self.basket.attempt;
-            return Err(Refusal::UnknownAttempt {
-                attempt: command.attempt,
-                last,
-            });
+            return Err(Refusal::UnknownAttempt { attempt: command.attempt, last });
         }
         match &command.result {
-            PaymentResult::Captured {
-                amount_minor,
-                currency,
-                provider_ref,
-            } => Ok(self.captured(command, (*amount_minor, *currency), provider_ref)),
+            PaymentResult::Captured { amount_minor, currency, provider_ref } => {
+                Ok(self.captured(command, (*amount_minor, *currency), provider_ref))
+            }
             PaymentResult::Declined { code } => Ok(self.declined(command, code)),
         }
     }
@@ -88,11 +83,7 @@ impl Order {
                     self.state(),
                     owed.0.in_currency(owed.1),
                 ));
-                events.push(Event::AttentionRaised(AttentionRaised {
-                    kind,
-                    order_id,
-                    reason,
-                }));
+                events.push(Event::AttentionRaised(AttentionRaised { kind, order_id, reason }));
             }
         }
         Answer::Append(events)
@@ -144,12 +135,12 @@ impl Order {
     /// The goods have left.
     pub(in crate::domain) fn fulfil(&self, command: &FulfilOrder) -> Decision {
         match &self.phase {
-            Phase::Confirmed(_) => Ok(Answer::Append(vec![Event::OrderFulfilled(
-                OrderFulfilled {
+            Phase::Confirmed(_) => {
+                Ok(Answer::Append(vec![Event::OrderFulfilled(OrderFulfilled {
                     order_id: command.order_id,
                     shipment_ref: command.shipment_ref.clone(),
-                },
-            )])),
+                })]))
+            }
             Phase::Fulfilled(_, shipment) if *shipment == command.shipment_ref => {
                 Ok(Answer::AlreadyApplied(self.at))
             }
@@ -166,19 +157,14 @@ impl Order {
         if self.deadline().is_none() {
             return Vec::new();
         }
-        let expired = HoldExpired {
-            order_id,
-            hold_until: self.basket.hold_until,
-        };
+        let expired = HoldExpired { order_id, hold_until: self.basket.hold_until };
         let mut events = vec![Event::HoldExpired(expired)];
         events.extend(cancelled(order_id, &self.basket, CancelReason::HoldExpired));
         events
     }
 
     fn wrong_state(&self) -> Refusal {
-        Refusal::WrongState {
-            state: Text::lossy(self.state()),
-        }
+        Refusal::WrongState { state: Text::lossy(self.state()) }
     }
 }
 
@@ -220,14 +206,7 @@ fn each_line(
     basket: &Basket,
     event: impl Fn(StockHeld) -> Event,
 ) -> impl Iterator<Item = Event> {
-    basket
-        .lines
-        .iter()
-        .map(move |HeldLine { sku, quantity, .. }| {
-            event(StockHeld {
-                sku: sku.clone(),
-                order_id,
-                quantity: *quantity,
-            })
-        })
+    basket.lines.iter().map(move |HeldLine { sku, quantity, .. }| {
+        event(StockHeld { sku: sku.clone(), order_id, quantity: *quantity })
+    })
 }

@@ -108,11 +108,7 @@ impl Order {
     pub fn placed(at: Address, body: Option<Fingerprint>, event: &OrderPlaced) -> Option<Self> {
         let lines = sum_by_sku(&event.lines)?
             .into_iter()
-            .map(|(sku, quantity)| HeldLine {
-                sku: sku.clone(),
-                quantity,
-                hold: Hold::Announced,
-            })
+            .map(|(sku, quantity)| HeldLine { sku: sku.clone(), quantity, hold: Hold::Announced })
             .collect();
         let basket = Basket {
             lines,
@@ -122,12 +118,7 @@ impl Order {
             hold_until: event.hold_until,
             attempt: event.payment.as_ref().map_or(0, |payment| payment.attempt),
         };
-        Some(Self {
-            at,
-            body,
-            basket,
-            phase: Phase::Placed,
-        })
+        Some(Self { at, body, basket, phase: Phase::Placed })
     }
 
     /// The state's name, as views and refusals say it.

@@ -24,9 +24,6 @@ impl AttemptRequest {
     pub fn of(order_id: OrderId, attempt: u8) -> Option<Self> {
         // A UUID, a dash and three digits are always a token; the type wants to be told.
         let idempotency_key = format!("{order_id}-{attempt}").parse().ok()?;
-        Some(Self {
-            attempt,
-            idempotency_key,
-        })
+        Some(Self { attempt, idempotency_key })
     }
 }

@@ -60,11 +60,7 @@ impl Stock {
     /// Stock with these figures.
     #[must_use]
     pub const fn of(on_hand: u64, reserved: u64, sold: u64) -> Self {
-        Self {
-            on_hand,
-            reserved,
-            sold,
-        }
+        Self { on_hand, reserved, sold }
     }
 
     /// Units in the building.
@@ -136,14 +132,10 @@ impl Stock {
 }
 
 fn add(there: u64, moved: u64) -> Result<u64, Impossible> {
-    let sum = there
-        .checked_add(moved)
-        .filter(|units| *units <= Stock::UNITS_MAX);
+    let sum = there.checked_add(moved).filter(|units| *units <= Stock::UNITS_MAX);
     sum.ok_or(Impossible::TooMany)
 }
 
 fn take(there: u64, moved: u64) -> Result<u64, Impossible> {
-    there
-        .checked_sub(moved)
-        .ok_or(Impossible::TooFew { moved, there })
+    there.checked_sub(moved).ok_or(Impossible::TooFew { moved, there })
 }

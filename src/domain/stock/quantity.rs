@@ -22,11 +22,7 @@ impl Quantity {
     ///
     /// [`InvalidQuantity`] outside 1 to [`Quantity::MAX`].
     pub const fn try_new(units: u32) -> Result<Self, InvalidQuantity> {
-        if units == 0 || Self::MAX < units {
-            Err(InvalidQuantity)
-        } else {
-            Ok(Self(units))
-        }
+        if units == 0 || Self::MAX < units { Err(InvalidQuantity) } else { Ok(Self(units)) }
     }
 
     /// Units.
@@ -83,11 +79,7 @@ impl StockDelta {
     ///
     /// [`InvalidDelta`] outside ±[`Stock::UNITS_MAX`].
     pub const fn try_new(units: i64) -> Result<Self, InvalidDelta> {
-        if -Self::MAX <= units && units <= Self::MAX {
-            Ok(Self(units))
-        } else {
-            Err(InvalidDelta)
-        }
+        if -Self::MAX <= units && units <= Self::MAX { Ok(Self(units)) } else { Err(InvalidDelta) }
     }
 
     /// The delta that leads from one count to another.
@@ -106,13 +98,9 @@ impl StockDelta {
     pub(super) fn applied_to(self, there: u64) -> Result<u64, Impossible> {
         let moved = self.0.unsigned_abs();
         if self.0 < 0 {
-            return there
-                .checked_sub(moved)
-                .ok_or(Impossible::TooFew { moved, there });
+            return there.checked_sub(moved).ok_or(Impossible::TooFew { moved, there });
         }
-        let sum = there
-            .checked_add(moved)
-            .filter(|units| *units <= Stock::UNITS_MAX);
+        let sum = there.checked_add(moved).filter(|units| *units <= Stock::UNITS_MAX);
         sum.ok_or(Impossible::TooMany)
     }
 }

@@ -5,9 +5,7 @@ fn qty(units: u32) -> Quantity {
 }
 
 fn stock(movements: &[Movement]) -> Result<Stock, Impossible> {
-    movements
-        .iter()
-        .try_fold(Stock::default(), |stock, movement| stock.after(*movement))
+    movements.iter().try_fold(Stock::default(), |stock, movement| stock.after(*movement))
 }
 
 use Movement::{Adjusted, Deducted, Received, Released, Reserved};
@@ -17,16 +15,8 @@ fn available_is_what_is_there_and_not_promised() {
     type Row = (&'static str, Vec<Movement>, (u64, u64, u64, i64));
     let rows: Vec<Row> = vec![
         ("nothing yet", vec![], (0, 0, 0, 0)),
-        (
-            "what comes in may be promised",
-            vec![Received(qty(5))],
-            (5, 0, 0, 5),
-        ),
-        (
-            "a promise stays in the building",
-            vec![Received(qty(5)), Reserved(qty(2))],
-            (5, 2, 0, 3),
-        ),
+        ("what comes in may be promised", vec![Received(qty(5))], (5, 0, 0, 5)),
+        ("a promise stays in the building", vec![Received(qty(5)), Reserved(qty(2))], (5, 2, 0, 3)),
         (
             "a sale leaves with its promise",
             vec![Received(qty(5)), Reserved(qty(2)), Deducted(qty(2))],
@@ -39,23 +29,14 @@ fn available_is_what_is_there_and_not_promised() {
         ),
         (
             "a count below the promises leaves less than nothing",
-            vec![
-                Received(qty(5)),
-                Reserved(qty(4)),
-                Adjusted(StockDelta::between(5, 1).unwrap()),
-            ],
+            vec![Received(qty(5)), Reserved(qty(4)), Adjusted(StockDelta::between(5, 1).unwrap())],
             (1, 4, 0, -3),
         ),
     ];
     for (name, movements, (on_hand, reserved, sold, available)) in rows {
         let stock = stock(&movements).unwrap();
         assert_eq!(
-            (
-                stock.on_hand(),
-                stock.reserved(),
-                stock.sold(),
-                stock.available()
-            ),
+            (stock.on_hand(), stock.reserved(), stock.sold(), stock.available()),
             (on_hand, reserved, sold, available),
             "{name}"
         );
@@ -66,14 +47,8 @@ fn available_is_what_is_there_and_not_promised() {
 fn what_is_not_there_cannot_move() {
     let too_few = |moved, there| Err(Impossible::TooFew { moved, there });
     assert_eq!(stock(&[Received(qty(1)), Released(qty(1))]), too_few(1, 0));
-    assert_eq!(
-        stock(&[Received(qty(3)), Reserved(qty(1)), Deducted(qty(2))]),
-        too_few(2, 1)
-    );
-    assert_eq!(
-        stock(&[Adjusted(StockDelta::try_new(-1).unwrap())]),
-        too_few(1, 0)
-    );
+    assert_eq!(stock(&[Received(qty(3)), Reserved(qty(1)), Deducted(qty(2))]), too_few(2, 1));
+    assert_eq!(stock(&[Adjusted(StockDelta::try_new(-1).unwrap())]), too_few(1, 0));
 }
 
 #[test]
@@ -90,16 +65,11 @@ fn a_number_out_of_range_is_told_its_limits() {
         ("0", "must be 1 to 1000000 units, is 0"),
         ("-3", "must be 1 to 1000000 units, is -3"),
         ("1000001", "must be 1 to 1000000 units, is 1000001"),
-        (
-            "18446744073709551615",
-            "must be 1 to 1000000 units, is 18446744073709551615",
-        ),
+        ("18446744073709551615", "must be 1 to 1000000 units, is 18446744073709551615"),
         ("1.5", "expected a whole number, 1 to 1000000 units"),
         ("\"7\"", "expected a whole number, 1 to 1000000 units"),
     ] {
-        let error = serde_json::from_str::<Quantity>(json)
-            .unwrap_err()
-            .to_string();
+        let error = serde_json::from_str::<Quantity>(json).unwrap_err().to_string();
         assert!(error.contains(says), "{json}: {error}");
     }
 }

@@ -76,12 +76,7 @@ impl Bundler {
     ) -> Result<Outcome, Unanswered> {
         let (answer, answered) = oneshot::channel();
         let gone = || Unanswered::Unknown("the client is closed".into());
-        let leaving = Leaving {
-            id,
-            command,
-            trace,
-            answer,
-        };
+        let leaving = Leaving { id, command, trace, answer };
         self.0.send(leaving).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }

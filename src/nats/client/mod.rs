@@ -86,10 +86,7 @@ impl Client {
             .subscribe(format!("{inbox}.*"))
             .await
             .map_err(|error| Unanswered::Unknown(error.into()))?;
-        let outcomes = Arc::new(Outcomes {
-            inbox,
-            waiting: Mutex::default(),
-        });
+        let outcomes = Arc::new(Outcomes { inbox, waiting: Mutex::default() });
         let waited = Arc::downgrade(&outcomes);
         tokio::spawn(async move {
             while let Some(message) = received.next().await {
@@ -170,9 +167,7 @@ impl Client {
         headers.insert(headers::KASSA_REPLY_TO, reply_to.subject.as_str());
         let subject = self.subjects.command(&self.source, command.kind());
         let deadline = Instant::now() + OUTCOME_TIMEOUT;
-        let ack = self
-            .request(subject, payload, headers, PUBLISH_TIMEOUT)
-            .await?;
+        let ack = self.request(subject, payload, headers, PUBLISH_TIMEOUT).await?;
         let command_seq = read_ack(&ack)?;
         match tokio::time::timeout_at(deadline, outcome).await {
             Ok(Ok(message)) => self.read(&message),
@@ -187,11 +182,7 @@ impl Client {
         trace: Option<&TraceParent>,
     ) -> Result<(Bytes, HeaderMap), Unanswered> {
         // Alone in its message, a command's trace is the message's.
-        let outgoing = Outgoing {
-            id,
-            command,
-            trace: None,
-        };
+        let outgoing = Outgoing { id, command, trace: None };
         let payload = write_command(&outgoing, self.encoding)
             .map_err(|error| Unanswered::Unsendable(error.into()))?;
         Ok((payload, self.headers(kassa_type(command.kind()), trace)))
@@ -214,10 +205,8 @@ impl Client {
         headers: HeaderMap,
         timeout: Duration,
     ) -> Result<Message, Unanswered> {
-        let request = async_nats::Request::new()
-            .payload(payload)
-            .headers(headers)
-            .timeout(Some(timeout));
+        let request =
+            async_nats::Request::new().payload(payload).headers(headers).timeout(Some(timeout));
         let nobody = || Unanswered::Unknown("nobody answers for this market just now".into());
         match self.connection.client.send_request(subject, request).await {
             Ok(message) if message.status == Some(StatusCode::NO_RESPONDERS) => Err(nobody()),
@@ -235,9 +224,7 @@ impl Client {
     }
 
     fn read(&self, message: &Message) -> Result<Outcome, Unanswered> {
-        self.encoding
-            .read(&message.payload)
-            .map_err(|error| Unanswered::Unknown(error.into()))
+        self.encoding.read(&message.payload).map_err(|error| Unanswered::Unknown(error.into()))
     }
 }
 
@@ -280,13 +267,7 @@ impl Outcomes {
         let (sender, receiver) = oneshot::channel();
         let subject = format!("{}.{}", self.inbox, id.uuid().simple());
         self.waiting().insert(subject.clone(), sender);
-        (
-            ReplyTo {
-                subject,
-                outcomes: Arc::clone(self),
-            },
-            receiver,
-        )
+        (ReplyTo { subject, outcomes: Arc::clone(self) }, receiver)
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<Message>>> {

@@ -8,40 +8,16 @@ use crate::wire::{MarketName, Subjects};
 
 /// The files this build was made with.
 const FILES: &[(&str, &str)] = &[
-    (
-        "commands.json",
-        include_str!("../../../streams/commands.json"),
-    ),
+    ("commands.json", include_str!("../../../streams/commands.json")),
     ("events.json", include_str!("../../../streams/events.json")),
     ("feed.json", include_str!("../../../streams/feed.json")),
-    (
-        "attention.json",
-        include_str!("../../../streams/attention.json"),
-    ),
-    (
-        "kv_orders.json",
-        include_str!("../../../streams/kv_orders.json"),
-    ),
-    (
-        "kv_stock.json",
-        include_str!("../../../streams/kv_stock.json"),
-    ),
-    (
-        "kv_payer.json",
-        include_str!("../../../streams/kv_payer.json"),
-    ),
-    (
-        "kv_metrics.json",
-        include_str!("../../../streams/kv_metrics.json"),
-    ),
-    (
-        "kv_leases.json",
-        include_str!("../../../streams/kv_leases.json"),
-    ),
-    (
-        "obj_snapshots.json",
-        include_str!("../../../streams/obj_snapshots.json"),
-    ),
+    ("attention.json", include_str!("../../../streams/attention.json")),
+    ("kv_orders.json", include_str!("../../../streams/kv_orders.json")),
+    ("kv_stock.json", include_str!("../../../streams/kv_stock.json")),
+    ("kv_payer.json", include_str!("../../../streams/kv_payer.json")),
+    ("kv_metrics.json", include_str!("../../../streams/kv_metrics.json")),
+    ("kv_leases.json", include_str!("../../../streams/kv_leases.json")),
+    ("obj_snapshots.json", include_str!("../../../streams/obj_snapshots.json")),
 ];
 
 /// One stream as it should be.
@@ -97,35 +73,22 @@ pub fn assets(
 ) -> Result<Vec<Asset>, AssetError> {
     let mut assets = Vec::new();
     for (file, text) in files(folder)? {
-        let not_json = |source| AssetError::NotJson {
-            file: file.clone(),
-            source,
-        };
+        let not_json = |source| AssetError::NotJson { file: file.clone(), source };
         let mut config: Value = serde_json::from_str(&text).map_err(not_json)?;
         rename(&mut config, market);
         if let (Some(replicas), Some(config)) = (replicas, config.as_object_mut()) {
             config.insert("num_replicas".to_owned(), replicas.into());
         }
-        let name = config
-            .get("name")
-            .and_then(Value::as_str)
-            .map(ToOwned::to_owned);
+        let name = config.get("name").and_then(Value::as_str).map(ToOwned::to_owned);
         let stream = name.ok_or_else(|| AssetError::Nameless { file: file.clone() })?;
-        assets.push(Asset {
-            file,
-            stream,
-            config,
-        });
+        assets.push(Asset { file, stream, config });
     }
     Ok(assets)
 }
 
 fn files(folder: Option<&Path>) -> Result<Vec<(String, String)>, AssetError> {
     let Some(folder) = folder else {
-        return Ok(FILES
-            .iter()
-            .map(|(name, text)| ((*name).into(), (*text).into()))
-            .collect());
+        return Ok(FILES.iter().map(|(name, text)| ((*name).into(), (*text).into())).collect());
     };
     let unreadable = |path: &Path| {
         let file = path.display().to_string();
@@ -134,10 +97,7 @@ fn files(folder: Option<&Path>) -> Result<Vec<(String, String)>, AssetError> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable(folder))? {
         let path = entry.map_err(unreadable(folder))?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
+        if path.extension().is_some_and(|extension| extension == "json") {
             let text = std::fs::read_to_string(&path).map_err(unreadable(&path))?;
             found.push((path.display().to_string(), text));
         }
@@ -155,17 +115,11 @@ fn rename(config: &mut Value, market: &MarketName) {
     let pairs = [
         (main.stream(""), own.stream("")),
         (main.bucket(""), own.bucket("")),
-        (
-            format!("kassa.{}.", main.market()),
-            format!("kassa.{}.", own.market()),
-        ),
+        (format!("kassa.{}.", main.market()), format!("kassa.{}.", own.market())),
     ];
     let renamed = |text: &str| {
         let found = pairs.iter().find(|(from, _)| text.contains(from.as_str()));
-        found.map_or_else(
-            || text.to_owned(),
-            |(from, to)| text.replacen(from.as_str(), to, 1),
-        )
+        found.map_or_else(|| text.to_owned(), |(from, to)| text.replacen(from.as_str(), to, 1))
     };
     let Some(config) = config.as_object_mut() else {
         return;
@@ -197,10 +151,7 @@ mod tests {
         // Leases are every market's.
         assert!(names.contains(&"KV_kassa_leases"), "{names:?}");
         let text = serde_json::to_string(&assets.iter().map(|a| &a.config).collect::<Vec<_>>());
-        assert!(
-            !text.unwrap().to_lowercase().contains("main"),
-            "something kept its old name"
-        );
+        assert!(!text.unwrap().to_lowercase().contains("main"), "something kept its old name");
     }
 
     #[test]
@@ -210,10 +161,8 @@ mod tests {
         let built_in = assets(&market, None, None).unwrap();
         let on_disk = assets(&market, None, Some(&folder)).unwrap();
         let streams = |assets: &[Asset]| {
-            let mut configs: Vec<_> = assets
-                .iter()
-                .map(|a| (a.stream.clone(), a.config.to_string()))
-                .collect();
+            let mut configs: Vec<_> =
+                assets.iter().map(|a| (a.stream.clone(), a.config.to_string())).collect();
             configs.sort();
             configs
         };

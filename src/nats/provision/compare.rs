@@ -45,11 +45,7 @@ fn defaults() -> Map<String, Value> {
         "consumer_limits": {},
         "description": "",
     });
-    if let Value::Object(defaults) = defaults {
-        defaults
-    } else {
-        Map::new()
-    }
+    if let Value::Object(defaults) = defaults { defaults } else { Map::new() }
 }
 
 /// Fields in which a stream on a server differs from its file, by name.
@@ -65,11 +61,7 @@ pub fn differences(wanted: &Value, found: &Value) -> Vec<Difference> {
     };
     let differing = names.into_iter().filter_map(|name| {
         let (wanted, found) = (of(&wanted, name), of(&found, name));
-        (wanted != found).then(|| Difference {
-            field: name.clone(),
-            wanted,
-            found,
-        })
+        (wanted != found).then(|| Difference { field: name.clone(), wanted, found })
     });
     differing.collect()
 }
@@ -117,10 +109,7 @@ mod tests {
         let file = json!({"name": "E", "deny_purge": true});
         let server = json!({"name": "E", "deny_purge": false, "max_age": 1_000});
         let found = differences(&file, &server);
-        let fields: Vec<_> = found
-            .iter()
-            .map(|difference| difference.field.as_str())
-            .collect();
+        let fields: Vec<_> = found.iter().map(|difference| difference.field.as_str()).collect();
         assert_eq!(fields, ["deny_purge", "max_age"]);
         assert!(found.iter().all(|difference| !difference.is_fixed()));
     }

@@ -113,16 +113,9 @@ pub async fn apply(connection: &Connection, planned: &[Planned]) -> Result<(), P
             Change::Update(_) => "UPDATE",
         };
         let stream = &item.asset.stream;
-        let _: Value = call(
-            connection,
-            &format!("STREAM.{verb}.{stream}"),
-            &item.asset.config,
-        )
-        .await
-        .map_err(|source| ProvisionError::Api {
-            stream: stream.clone(),
-            source,
-        })?;
+        let _: Value = call(connection, &format!("STREAM.{verb}.{stream}"), &item.asset.config)
+            .await
+            .map_err(|source| ProvisionError::Api { stream: stream.clone(), source })?;
     }
     Ok(())
 }
@@ -138,13 +131,7 @@ pub async fn current(
 ) -> Result<Option<Value>, ProvisionError> {
     match call::<Value>(connection, &format!("STREAM.INFO.{stream}"), &json!({})).await {
         Ok(mut info) => Ok(info.get_mut("config").map(Value::take)),
-        Err(ApiError::Refused {
-            code: codes::STREAM_NOT_FOUND,
-            ..
-        }) => Ok(None),
-        Err(source) => Err(ProvisionError::Api {
-            stream: stream.to_owned(),
-            source,
-        }),
+        Err(ApiError::Refused { code: codes::STREAM_NOT_FOUND, .. }) => Ok(None),
+        Err(source) => Err(ProvisionError::Api { stream: stream.to_owned(), source }),
     }
 }

@@ -25,10 +25,7 @@ pub struct Faults(Arc<Mutex<VecDeque<Fault>>>);
 impl Faults {
     /// Adds to the plan.
     pub fn plan(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend(faults);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(faults);
     }
 
     pub(super) fn take(&self) -> Fault {

@@ -29,12 +29,7 @@ impl ModelLease {
     /// No leases; those to come last `ttl` by `clock`.
     #[must_use]
     pub fn new(clock: ModelClock, ttl: Duration) -> Self {
-        Self {
-            held: Arc::default(),
-            changed: watch::Sender::new(0),
-            ttl,
-            clock,
-        }
+        Self { held: Arc::default(), changed: watch::Sender::new(0), ttl, clock }
     }
 
     /// Has a lease expire, as when its holder is gone.
@@ -65,13 +60,7 @@ impl Lease for ModelLease {
             return Err(LeaseError::Taken);
         }
         let revision = self.bump();
-        held.insert(
-            key.to_owned(),
-            Held {
-                revision,
-                until: now.after(self.ttl),
-            },
-        );
+        held.insert(key.to_owned(), Held { revision, until: now.after(self.ttl) });
         Ok(revision)
     }
 

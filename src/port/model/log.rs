@@ -76,27 +76,20 @@ impl ModelLog {
 
     fn announce(&self, stream: &Stream) {
         let end = stream.end().0;
-        self.grown
-            .send_if_modified(|known| std::mem::replace(known, end) != end);
+        self.grown.send_if_modified(|known| std::mem::replace(known, end) != end);
     }
 }
 
 impl Stream {
     fn end(&self) -> Sequence {
-        self.entries
-            .last()
-            .map_or(Sequence::START, |entry| entry.sequence)
+        self.entries.last().map_or(Sequence::START, |entry| entry.sequence)
     }
 
     fn append(&mut self, batch: &Batch, now: Timestamp) -> Result<Committed, CommitError> {
         let last = |subject: &str| self.last.get(subject).copied().unwrap_or_default();
-        let fits = batch
-            .expected_end
-            .is_none_or(|expected| expected == self.end())
+        let fits = batch.expected_end.is_none_or(|expected| expected == self.end())
             && batch.messages.iter().all(|message| {
-                message
-                    .expected
-                    .is_none_or(|expected| expected == last(&message.subject))
+                message.expected.is_none_or(|expected| expected == last(&message.subject))
             });
         if !fits {
             return Err(CommitError::Fenced);
@@ -143,12 +136,7 @@ impl Log for ModelLog {
 
     async fn last(&self, subject: &str) -> Result<Option<Entry>, ReadError> {
         let stream = self.stream();
-        Ok(stream
-            .entries
-            .iter()
-            .rev()
-            .find(|entry| entry.subject == subject)
-            .cloned())
+        Ok(stream.entries.iter().rev().find(|entry| entry.subject == subject).cloned())
     }
 
     async fn end(&self) -> Result<Sequence, ReadError> {
@@ -157,13 +145,8 @@ impl Log for ModelLog {
 
     async fn before(&self, moment: Timestamp) -> Result<Sequence, ReadError> {
         let stream = self.stream();
-        let earlier = stream
-            .entries
-            .iter()
-            .take_while(|entry| entry.time < moment);
-        Ok(earlier
-            .last()
-            .map_or(Sequence::START, |entry| entry.sequence))
+        let earlier = stream.entries.iter().take_while(|entry| entry.time < moment);
+        Ok(earlier.last().map_or(Sequence::START, |entry| entry.sequence))
     }
 
     async fn commit(&self, batch: &Batch) -> Result<Committed, CommitError> {
@@ -184,9 +167,7 @@ impl Log for ModelLog {
                 stream.late.push((attempts, batch.clone()));
                 Err(lost())
             }
-            Fault::Busy => Err(CommitError::Busy {
-                retry_after: BUSY_PAUSE,
-            }),
+            Fault::Busy => Err(CommitError::Busy { retry_after: BUSY_PAUSE }),
         };
         self.announce(&stream);
         answer
@@ -205,15 +186,9 @@ pub struct ModelTail {
 impl ModelTail {
     fn unread(&self, limit: usize) -> Vec<Entry> {
         let stream = self.log.stream();
-        let from = stream
-            .entries
-            .partition_point(|entry| entry.sequence <= self.after);
+        let from = stream.entries.partition_point(|entry| entry.sequence <= self.after);
         let unread = stream.entries.iter().skip(from);
-        unread
-            .filter(|entry| matches(&self.filter, &entry.subject))
-            .take(limit)
-            .cloned()
-            .collect()
+        unread.filter(|entry| matches(&self.filter, &entry.subject)).take(limit).cloned().collect()
     }
 }
 

@@ -10,11 +10,7 @@ pub struct ModelSnapshots(Arc<Mutex<Option<Vec<u8>>>>);
 
 impl Snapshots for ModelSnapshots {
     async fn load(&self) -> Result<Option<Vec<u8>>, SnapshotError> {
-        Ok(self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone())
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     async fn save(&self, bytes: Vec<u8>) -> Result<(), SnapshotError> {

@@ -61,22 +61,12 @@ fn read_published(entry: &Entry, subjects: &Subjects) -> Vec<Arrived> {
         command_seq: Some(entry.sequence),
     };
     let received = read_commands(&arrival, subjects);
-    let source = received
-        .requests
-        .first()
-        .map(|request| request.source.clone());
+    let source = received.requests.first().map(|request| request.source.clone());
     let may = |subject: &&str| {
-        source
-            .as_ref()
-            .is_some_and(|source| subjects.may_receive_outcome(source, subject))
+        source.as_ref().is_some_and(|source| subjects.may_receive_outcome(source, subject))
     };
-    let encoding = content_type
-        .and_then(Encoding::from_content_type)
-        .unwrap_or(Encoding::Json);
-    Arrived::all(
-        received,
-        reply_to.filter(may).map(|subject| (subject, encoding)),
-    )
+    let encoding = content_type.and_then(Encoding::from_content_type).unwrap_or(Encoding::Json);
+    Arrived::all(received, reply_to.filter(may).map(|subject| (subject, encoding)))
 }
 
 /// What the engine reads: commands of both kinds, in the order in which they came.

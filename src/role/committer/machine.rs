@@ -38,11 +38,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self {
-            commands: 500,
-            bytes: 192 * 1024,
-            skus: 500,
-        }
+        Self { commands: 500, bytes: 192 * 1024, skus: 500 }
     }
 }
 
@@ -137,25 +133,18 @@ impl<C: Clock, R: Replies> Committer<C, R> {
     #[must_use]
     pub fn into_open(self) -> Vec<Arrived> {
         let flight = self.flight.into_iter().flat_map(|flight| flight.decided);
-        let decided = flight
-            .chain(self.draft.decided)
-            .map(|decided| decided.arrived);
+        let decided = flight.chain(self.draft.decided).map(|decided| decided.arrived);
         decided.chain(self.waiting).collect()
     }
 
     /// Where the commit that is being filled will stand.
     fn sequence(&self) -> Sequence {
-        self.flight
-            .as_ref()
-            .map_or_else(|| self.state.chain.next(), |flight| flight.chain.next())
+        self.flight.as_ref().map_or_else(|| self.state.chain.next(), |flight| flight.chain.next())
     }
 
     /// The time, which never goes back however the clock is set.
     fn now(&self) -> Timestamp {
-        let last = self
-            .flight
-            .as_ref()
-            .map_or(self.state.chain.at, |flight| flight.chain.at);
+        let last = self.flight.as_ref().map_or(self.state.chain.at, |flight| flight.chain.at);
         self.clock.now().max(last)
     }
 
@@ -173,28 +162,12 @@ impl<C: Clock, R: Replies> Committer<C, R> {
         let (decided, records) = match self.verdict(&arrived.request, now) {
             Verdict::Repeated { at, refusal } => {
                 let result = OutcomeKind::AlreadyApplied;
-                (
-                    Decided {
-                        arrived,
-                        result,
-                        at,
-                        refusal,
-                    },
-                    Vec::new(),
-                )
+                (Decided { arrived, result, at, refusal }, Vec::new())
             }
             Verdict::Append { records, refusal } => {
                 let at = Address::new(self.sequence(), self.draft.commit.events());
                 let result = OutcomeKind::Accepted;
-                (
-                    Decided {
-                        arrived,
-                        result,
-                        at,
-                        refusal,
-                    },
-                    records,
-                )
+                (Decided { arrived, result, at, refusal }, records)
             }
         };
         if !self.append(&records)? {
@@ -210,9 +183,8 @@ impl<C: Clock, R: Replies> Committer<C, R> {
     /// must not stop those behind it.
     fn verdict(&self, request: &Request, now: Timestamp) -> Verdict {
         let Rules { policy, decide, .. } = &self.rules;
-        let verdict = catch_unwind(AssertUnwindSafe(|| {
-            decide(&self.state.market, request, now, policy)
-        }));
+        let verdict =
+            catch_unwind(AssertUnwindSafe(|| decide(&self.state.market, request, now, policy)));
         verdict.unwrap_or_else(|_| {
             error!(id = ?request.id, "a command makes the decider fail");
             failed(request)
@@ -225,10 +197,7 @@ impl<C: Clock, R: Replies> Committer<C, R> {
         let mark = self.draft.commit.mark();
         let first = self.draft.commit.events();
         for record in records {
-            self.draft
-                .commit
-                .push(record)
-                .map_err(|error| Error::defect(sequence, error))?;
+            self.draft.commit.push(record).map_err(|error| Error::defect(sequence, error))?;
         }
         if 0 < first && !self.fits(records) {
             self.draft.commit.back_to(mark);
@@ -245,10 +214,7 @@ impl<C: Clock, R: Replies> Committer<C, R> {
     fn fits(&self, records: &[Recorded]) -> bool {
         let Bounds { bytes, skus, .. } = self.rules.bounds;
         // Counts a SKU again that the commit has touched already: an upper bound will do.
-        let more = records
-            .iter()
-            .filter(|record| record.event.sku().is_some())
-            .count();
+        let more = records.iter().filter(|record| record.event.sku().is_some()).count();
         self.draft.commit.bytes() <= bytes
             && self.state.market.touched().saturating_add(more) <= skus
     }
@@ -268,17 +234,10 @@ impl<C: Clock, R: Replies> Committer<C, R> {
     fn answer(&self, decided: Vec<Decided>) {
         let answers: Vec<(AnswerTo, Outcome)> = decided
             .into_iter()
-            .filter_map(
-                |Decided {
-                     arrived,
-                     result,
-                     at,
-                     refusal,
-                 }| {
-                    let outcome = Outcome::decided(arrived.request.id, result, at, refusal);
-                    Some((arrived.answer_to?, outcome))
-                },
-            )
+            .filter_map(|Decided { arrived, result, at, refusal }| {
+                let outcome = Outcome::decided(arrived.request.id, result, at, refusal);
+                Some((arrived.answer_to?, outcome))
+            })
             .collect();
         if !answers.is_empty() {
             self.replies.send(answers);
@@ -305,13 +264,8 @@ impl<C: Clock, R: Replies> Committer<C, R> {
             payload: Ledger::new(number, entry).encode(),
             expected: Some(entry.expected),
         };
-        let messages = std::iter::once(head)
-            .chain(entries.iter().map(entry))
-            .collect();
-        Batch {
-            messages,
-            expected_end: Some(self.state.chain.end),
-        }
+        let messages = std::iter::once(head).chain(entries.iter().map(entry)).collect();
+        Batch { messages, expected_end: Some(self.state.chain.end) }
     }
 }
 
@@ -322,10 +276,7 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
         if !self.waiting.is_empty() || self.rules.bounds.bytes <= self.draft.commit.bytes() {
             return 0;
         }
-        self.rules
-            .bounds
-            .commands
-            .saturating_sub(self.draft.decided.len())
+        self.rules.bounds.commands.saturating_sub(self.draft.decided.len())
     }
 
     async fn take_in(&mut self, inputs: Vec<Arrived>) -> Result<(), Error> {
@@ -346,24 +297,14 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
         let at = self.now();
         let head = self.head(at, draft.position);
         let entries = self.state.market.finish(at);
-        let payload = draft
-            .commit
-            .seal(&head)
-            .map_err(|error| Error::defect(sequence, error))?;
+        let payload = draft.commit.seal(&head).map_err(|error| Error::defect(sequence, error))?;
         let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         let chain = Chain::after(&head, Hash::of(&payload), sequence, count);
         let batch = self.batch(payload, head.number, &entries);
         let due = self.snapshots.is_some()
             && head.number.checked_rem(self.rules.snapshot_every) == Some(0);
-        let snapshot = due.then(|| Snapshot {
-            chain,
-            market: self.state.market.clone(),
-        });
-        self.flight = Some(Flight {
-            chain,
-            decided: draft.decided,
-            snapshot,
-        });
+        let snapshot = due.then(|| Snapshot { chain, market: self.state.market.clone() });
+        self.flight = Some(Flight { chain, decided: draft.decided, snapshot });
         // The buffer is used again.
         self.draft.commit = draft.commit;
         self.refill()?;
@@ -430,19 +371,14 @@ pub(super) fn commit_message(
 
 /// What is recorded of a command that makes the decider fail.
 fn failed(request: &Request) -> Verdict {
-    let refusal = Refusal::Defect {
-        problem: Text::lossy("deciding it failed; it was reported"),
-    };
+    let refusal = Refusal::Defect { problem: Text::lossy("deciding it failed; it was reported") };
     let kind = match &request.intent {
         crate::domain::market::Intent::Command(command) => Text::lossy(command.kind().name()),
         crate::domain::market::Intent::Unusable { kind, .. } => kind.clone(),
     };
     let command_seq = request.command_seq.map(|sequence| sequence.0);
-    let event = Event::CommandRejected(CommandRejected {
-        kind,
-        refusal: refusal.clone(),
-        command_seq,
-    });
+    let event =
+        Event::CommandRejected(CommandRejected { kind, refusal: refusal.clone(), command_seq });
     let record = Recorded {
         event,
         cause: request.id,
@@ -450,8 +386,5 @@ fn failed(request: &Request) -> Verdict {
         body: request.id.and(request.body),
         trace: request.trace.clone(),
     };
-    Verdict::Append {
-        records: vec![record],
-        refusal: Some(refusal),
-    }
+    Verdict::Append { records: vec![record], refusal: Some(refusal) }
 }

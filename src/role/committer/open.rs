@@ -14,10 +14,7 @@ use crate::wire::{Chain, CommitDraft, CommitHead, Snapshot, Subjects};
 
 /// The commit that opens the market after `chain`.
 pub(super) fn claim(chain: &Chain, subjects: &Subjects, now: Timestamp) -> Result<Batch, Error> {
-    let defect = |source| Error::Defect {
-        sequence: chain.next(),
-        source,
-    };
+    let defect = |source| Error::Defect { sequence: chain.next(), source };
     let nonce: Token = new_uuid(now)
         .simple()
         .to_string()
@@ -42,10 +39,7 @@ pub(super) fn claim(chain: &Chain, subjects: &Subjects, now: Timestamp) -> Resul
     draft.push(&record).map_err(|error| defect(error.into()))?;
     let payload = draft.seal(&head).map_err(|error| defect(error.into()))?;
     let message = commit_message(subjects, payload, chain.head);
-    Ok(Batch {
-        messages: vec![message],
-        expected_end: Some(chain.end),
-    })
+    Ok(Batch { messages: vec![message], expected_end: Some(chain.end) })
 }
 
 /// Reads the log to its end and opens the market there. Returns false when aborted.
@@ -84,10 +78,7 @@ pub async fn open<L: Log>(
                 }
             }
         };
-        let payload = claim
-            .head()
-            .map(|head| head.payload.as_ref())
-            .unwrap_or_default();
+        let payload = claim.head().map(|head| head.payload.as_ref()).unwrap_or_default();
         let followed = state.follow(committed.first, payload);
         followed.map_err(|error| Error::defect(committed.first, error))?;
         return Ok(true);
@@ -108,9 +99,7 @@ async fn note_strays<L: Log>(
     if end <= state.chain.end {
         return Ok(());
     }
-    let mut tail = events
-        .follow(&subjects.every_event(), state.chain.end)
-        .await?;
+    let mut tail = events.follow(&subjects.every_event(), state.chain.end).await?;
     while 0 < tail.remaining() {
         for entry in tail.next(usize::MAX).await? {
             if entry.subject == subjects.commit() {
@@ -121,10 +110,7 @@ async fn note_strays<L: Log>(
                 subject = entry.subject,
                 "not a committer's message"
             );
-            if let Some(sku) = subjects
-                .sku_of(&entry.subject)
-                .and_then(|sku| sku.parse().ok())
-            {
+            if let Some(sku) = subjects.sku_of(&entry.subject).and_then(|sku| sku.parse().ok()) {
                 state.market.note_stray_entry(&sku, entry.sequence);
             }
             state.chain.end = entry.sequence;

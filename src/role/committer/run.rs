@@ -151,26 +151,13 @@ where
     C: Clock,
     R: Replies + Clone,
 {
-    let Ports {
-        events,
-        commands,
-        asks,
-        snapshots,
-        clock,
-        replies,
-        ..
-    } = ports;
+    let Ports { events, commands, asks, snapshots, clock, replies, .. } = ports;
     let subjects = &settings.subjects;
     if !open(events, subjects, &mut state, clock, abort).await? {
         return Ok(Ended::Aborted);
     }
     let epoch = state.chain.epoch;
-    info!(
-        epoch,
-        number = state.chain.number,
-        orders = state.market.open_orders(),
-        "active"
-    );
+    info!(epoch, number = state.chain.number, orders = state.market.open_orders(), "active");
     let (sender, receiver) = mpsc::channel::<Arrived>(settings.queue);
     let mut intake = Intake(receiver);
     let (keeper, kept) = mpsc::channel(1);
@@ -250,17 +237,11 @@ async fn save(snapshots: &impl Snapshots, snapshot: Snapshot) {
     // Encoding a large state takes long enough to keep others waiting.
     let encoded = tokio::task::spawn_blocking(move || snapshot.encode()).await;
     let saved = match encoded {
-        Ok(Ok(bytes)) => snapshots
-            .save(bytes)
-            .await
-            .map_err(|error| error.to_string()),
+        Ok(Ok(bytes)) => snapshots.save(bytes).await.map_err(|error| error.to_string()),
         Ok(Err(error)) => Err(error.to_string()),
         Err(error) => Err(error.to_string()),
     };
     if let Err(error) = saved {
-        warn!(
-            error,
-            "a snapshot was not kept; the next start folds more of the log"
-        );
+        warn!(error, "a snapshot was not kept; the next start folds more of the log");
     }
 }

@@ -64,9 +64,7 @@ pub(super) async fn follow<L: Log>(
                 if sequence <= entry.sequence {
                     break 'strays;
                 }
-                if let Some(sku) = subjects
-                    .sku_of(&entry.subject)
-                    .and_then(|sku| sku.parse().ok())
+                if let Some(sku) = subjects.sku_of(&entry.subject).and_then(|sku| sku.parse().ok())
                 {
                     warn!(sequence = entry.sequence.0, %sku, "not a committer's message");
                     state.market.note_stray_entry(&sku, entry.sequence);
@@ -74,20 +72,14 @@ pub(super) async fn follow<L: Log>(
             }
         }
     }
-    state
-        .follow(sequence, payload)
-        .map_err(|error| Error::defect(sequence, error))
+    state.follow(sequence, payload).map_err(|error| Error::defect(sequence, error))
 }
 
 /// A snapshot beyond the end of the log is of another log, or of one that was restored.
 async fn check_not_ahead<L: Log>(events: &L, state: &mut Snapshot) -> Result<(), ReadError> {
     let end = events.end().await?;
     if end < state.chain.end {
-        warn!(
-            snapshot = state.chain.end.0,
-            log = end.0,
-            "the snapshot is ahead of the log"
-        );
+        warn!(snapshot = state.chain.end.0, log = end.0, "the snapshot is ahead of the log");
         *state = Snapshot::default();
     }
     Ok(())

@@ -45,17 +45,9 @@ struct Ring {
 impl<L: Log> Hub<L> {
     /// Starts reading the commits of `log` from its end.
     pub fn start(log: L, subject: String) -> Self {
-        let shared = Arc::new(Shared {
-            ring: Mutex::default(),
-            grown: watch::Sender::new(()),
-        });
+        let shared = Arc::new(Shared { ring: Mutex::default(), grown: watch::Sender::new(()) });
         let stop = CancellationToken::new();
-        let reader = (
-            log.clone(),
-            subject.clone(),
-            Arc::clone(&shared),
-            stop.clone(),
-        );
+        let reader = (log.clone(), subject.clone(), Arc::clone(&shared), stop.clone());
         tokio::spawn(async move {
             let (log, subject, shared, stop) = reader;
             tokio::select! {
@@ -68,25 +60,14 @@ impl<L: Log> Hub<L> {
                 }
             }
         });
-        Self {
-            log,
-            subject,
-            shared,
-            _reader: Arc::new(stop.drop_guard()),
-        }
+        Self { log, subject, shared, _reader: Arc::new(stop.drop_guard()) }
     }
 
     /// A reader of the commits after `after`, until `stop`.
     #[must_use]
     pub fn follow(&self, after: Sequence, stop: CancellationToken) -> Follow<L> {
         let grown = self.shared.grown.subscribe();
-        Follow {
-            hub: self.clone(),
-            grown,
-            own: None,
-            after,
-            stop,
-        }
+        Follow { hub: self.clone(), grown, own: None, after, stop }
     }
 
     /// The log.
@@ -132,17 +113,8 @@ impl Ring {
     /// What comes after `after`; none when that is no longer here.
     fn after(&self, after: Sequence, limit: usize) -> Option<Vec<Input>> {
         self.base.filter(|base| *base <= after)?;
-        let from = self
-            .commits
-            .partition_point(|input| input.sequence <= after);
-        Some(
-            self.commits
-                .iter()
-                .skip(from)
-                .take(limit)
-                .cloned()
-                .collect(),
-        )
+        let from = self.commits.partition_point(|input| input.sequence <= after);
+        Some(self.commits.iter().skip(from).take(limit).cloned().collect())
     }
 }
 

@@ -97,22 +97,14 @@ where
     let start = match beginning {
         Beginning::Start => Sequence::START,
         Beginning::Recent(span) => {
-            ports
-                .events
-                .log()
-                .before(ports.clock.now().before(span))
-                .await?
+            ports.events.log().before(ports.clock.now().before(span)).await?
         }
     };
     let nonce = new_uuid(ports.clock.now()).simple().to_string();
     let mut follower = open(projection, output.clone(), nonce, start).await?;
     let position = follower.position().clone();
     check_not_ahead(ports.events.log(), &follower).await?;
-    info!(
-        role = ports.candidate.key,
-        event_seq = position.event_seq.0,
-        "following"
-    );
+    info!(role = ports.candidate.key, event_seq = position.event_seq.0, "following");
     if ports.events.log().end().await? <= position.event_seq {
         follower.projection.caught_up();
     }

@@ -78,9 +78,7 @@ impl Projection for OwedProjection {
         skip: u32,
         commit: &Commit,
     ) -> Result<(), ProjectionError> {
-        let unseen = (0_u32..)
-            .zip(&commit.events)
-            .skip_while(|(index, _)| *index < skip);
+        let unseen = (0_u32..).zip(&commit.events).skip_while(|(index, _)| *index < skip);
         for (_, record) in unseen {
             match change(sequence, record) {
                 Some(OwedChange::Asked(owed)) => {
@@ -116,19 +114,11 @@ impl Projection for OwedProjection {
                         .write(owed)
                         .map_err(|error| ProjectionError(error.to_string()))?;
                     self.stored.insert(order_id);
-                    messages.push(Message {
-                        subject: subject(),
-                        payload,
-                        ..Message::default()
-                    });
+                    messages.push(Message { subject: subject(), payload, ..Message::default() });
                 }
                 None if self.stored.remove(&order_id) => {
                     let headers = vec![("KV-Operation", "DEL".to_owned())];
-                    messages.push(Message {
-                        subject: subject(),
-                        headers,
-                        ..Message::default()
-                    });
+                    messages.push(Message { subject: subject(), headers, ..Message::default() });
                 }
                 None => {}
             }
@@ -144,9 +134,8 @@ impl Projection for OwedProjection {
     const RESTORES: bool = true;
 
     fn restore(&mut self, value: &[u8]) -> Result<(), ProjectionError> {
-        let owed: Owed = Encoding::Json
-            .read(value)
-            .map_err(|error| ProjectionError(error.to_string()))?;
+        let owed: Owed =
+            Encoding::Json.read(value).map_err(|error| ProjectionError(error.to_string()))?;
         self.stored.insert(owed.order_id);
         self.ask(owed);
         Ok(())

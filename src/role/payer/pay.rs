@@ -49,9 +49,7 @@ pub struct Drive {
 impl Drive {
     /// Has an attempt made.
     pub(super) fn pay(&self, owed: Owed) {
-        let before = self
-            .running()
-            .insert(owed.order_id, CancellationToken::new());
+        let before = self.running().insert(owed.order_id, CancellationToken::new());
         if let Some(before) = before {
             before.cancel();
         }
@@ -97,19 +95,9 @@ impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
     pub fn new(gateway: Arc<G>, commands: M, clock: C, payments: Payments) -> Self {
         // Unbounded, and still bounded: every attempt in it is an open order.
         let (sender, owed) = mpsc::unbounded_channel();
-        let drive = Drive {
-            owed: sender,
-            running: Arc::default(),
-        };
+        let drive = Drive { owed: sender, running: Arc::default() };
         let calls = Arc::new(Semaphore::new(payments.concurrency));
-        Self {
-            gateway,
-            commands,
-            clock,
-            calls,
-            drive,
-            owed,
-        }
+        Self { gateway, commands, clock, calls, drive, owed }
     }
 
     /// The way to hand it attempts.
@@ -148,10 +136,7 @@ impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
             });
         }
         tasks.close();
-        if tokio::time::timeout(CALL_TIMEOUT, tasks.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(CALL_TIMEOUT, tasks.wait()).await.is_err() {
             warn!("calls are still out; they are made again with the same keys");
         }
     }
