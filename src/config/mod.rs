@@ -105,8 +105,9 @@ pub struct CommitterConfig {
     pub commands_max: Bounded<1, 5_000>,
     /// Bytes of one commit.
     pub bytes_max: Bounded<16_384, 245_760>,
-    /// Ledger entries of one commit; with the commit itself at most the server's 1,000 messages.
-    pub entries_max: Bounded<100, 999>,
+    /// SKUs whose stock one commit moves; with the commit itself at most 1,000 messages, the most
+    /// that the server takes in a batch.
+    pub skus_max: Bounded<100, 999>,
     /// Commits between two snapshots.
     pub snapshot_every: Bounded<1, 10_000_000>,
     /// Commands that may wait.
