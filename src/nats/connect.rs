@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_nats::jetstream;
 use async_nats::{Client, ConnectOptions, Event};
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// How long a dead peer goes unnoticed is twice this. The client's own default is a minute.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
@@ -173,7 +173,9 @@ impl Health {
                 self.violation.send_replace(error.to_string());
             }
             Event::ClientError(error) => warn!(%error, "NATS client error"),
-            Event::Connected => info!("connected to NATS"),
+            Event::Connected if 0 < *self.lost.borrow() => info!("connected to NATS again"),
+            // A process has a dozen connections, and says itself what it is connected to.
+            Event::Connected => debug!("connected to NATS"),
             Event::LameDuckMode => info!("the NATS server is about to stop"),
             Event::Draining | Event::Closed => {}
         }

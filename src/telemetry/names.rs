@@ -20,6 +20,8 @@ pub mod operation {
     pub const REQUEST: &str = "request";
     /// A message is carried out.
     pub const PROCESS: &str = "process";
+    /// The type of the first two.
+    pub const SEND: &str = "send";
 }
 
 /// Names of spans that are about no message.

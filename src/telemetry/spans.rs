@@ -5,8 +5,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use opentelemetry::Context;
 use opentelemetry::trace::{Status, TraceContextExt};
+use opentelemetry::{Context, Value};
 use tracing::{Span, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
@@ -86,10 +86,22 @@ pub fn linked<'a>(
     span
 }
 
+/// Says something of a span.
+pub fn set(span: &Span, attribute: &'static str, value: impl Into<Value>) {
+    if !span.is_disabled() {
+        span.set_attribute(attribute, value);
+    }
+}
+
+/// Says a number of a span.
+pub fn set_count(span: &Span, attribute: &'static str, count: u64) {
+    set(span, attribute, i64::try_from(count).unwrap_or(i64::MAX));
+}
+
 /// Marks a span as failed, by what went wrong in one word.
 pub fn failed(span: &Span, error: &'static str) {
     if !span.is_disabled() {
-        span.set_attribute(names::attribute::ERROR_TYPE, error);
+        set(span, names::attribute::ERROR_TYPE, error);
         span.set_status(Status::error(error));
     }
 }

@@ -1,6 +1,7 @@
 //! A client for edge services: sends commands, and never answers what it does not know.
 
 mod bundle;
+mod watch;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,8 +18,10 @@ use super::codes;
 use super::connect::Connection;
 use crate::domain::{Command, CommandId, CommandKind, Source, TraceParent};
 use crate::port::{Commands, CommitError, Unanswered};
+use crate::telemetry::names::operation;
 use crate::wire::{Encoding, Outcome, Outgoing, Subjects, headers, kassa_type, write_command};
 use bundle::{Bundler, busy_or};
+use watch::Sending;
 
 /// How long to wait for a requested command before it is published instead. Far above what a
 /// commit takes, far below what a buyer waits.
@@ -145,6 +148,17 @@ impl Client {
         command: &Command,
         trace: Option<&TraceParent>,
     ) -> Result<Outcome, Unanswered> {
+        let sending = Sending::start(operation::REQUEST, (id, command), trace);
+        let answer = self.ask_alone(id, command, sending.trace()).await;
+        sending.end(answer)
+    }
+
+    async fn ask_alone(
+        &self,
+        id: CommandId,
+        command: &Command,
+        trace: Option<&TraceParent>,
+    ) -> Result<Outcome, Unanswered> {
         let (payload, headers) = self.message(id, command, trace)?;
         let subject = self.subjects.ask(&self.source, command.kind());
         let reply = self.request(subject, payload, headers, ASK_TIMEOUT).await?;
@@ -157,6 +171,17 @@ impl Client {
     ///
     /// [`Unanswered`]; `Accepted` says that it is stored and will be decided.
     pub async fn publish(
+        &self,
+        id: CommandId,
+        command: &Command,
+        trace: Option<&TraceParent>,
+    ) -> Result<Outcome, Unanswered> {
+        let sending = Sending::start(operation::PUBLISH, (id, command), trace);
+        let answer = self.publish_and_wait(id, command, sending.trace()).await;
+        sending.end(answer)
+    }
+
+    async fn publish_and_wait(
         &self,
         id: CommandId,
         command: &Command,
@@ -237,7 +262,11 @@ impl Commands for Client {
     ) -> Result<Outcome, Unanswered> {
         if self.intake == Intake::Ask {
             let answered = match self.bundlers.get(&command.kind()) {
-                Some(bundler) => bundler.send(id, command.clone(), trace.cloned()).await,
+                Some(bundler) => {
+                    let sending = Sending::start(operation::REQUEST, (id, command), trace);
+                    let along = sending.trace().cloned();
+                    sending.end(bundler.send(id, command.clone(), along).await)
+                }
                 None => self.ask(id, command, trace).await,
             };
             match answered {

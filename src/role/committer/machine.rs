@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::error;
 
+use super::poison::failed;
+use super::watch::{Sent, Taken, Tally, oldest};
 use crate::domain::market::{LedgerEntry, Request, Verdict};
 use crate::domain::{
-    Address, CommandRejected, Event, Market, OrderId, Policy, Recorded, Refusal, Sequence, Source,
-    Text, Timestamp,
+    Address, Market, OrderId, Policy, Recorded, Refusal, Sequence, Source, Timestamp,
 };
 use crate::engine::{Error, Machine};
 use crate::port::{AnswerTo, Arrived, Batch, Clock, Committed, Message, Replies};
@@ -52,7 +53,7 @@ pub struct Committer<C, R> {
     draft: Draft,
     flight: Option<Flight>,
     /// What did not fit into the draft; it is first in the next one.
-    waiting: VecDeque<Arrived>,
+    waiting: VecDeque<Taken>,
     next_sweep: Instant,
     rules: Rules,
     subjects: Subjects,
@@ -81,6 +82,7 @@ struct Draft {
     decided: Vec<Decided>,
     position: Sequence,
     begun: bool,
+    tally: Tally,
 }
 
 /// The commit that is on its way.
@@ -89,11 +91,12 @@ struct Flight {
     decided: Vec<Decided>,
     /// The state right after it, when one is to be kept.
     snapshot: Option<Snapshot>,
+    sent: Sent,
 }
 
 /// A command and how it ends once the commit is durable.
 struct Decided {
-    arrived: Arrived,
+    taken: Taken,
     result: OutcomeKind,
     at: Address,
     refusal: Option<Refusal>,
@@ -133,8 +136,8 @@ impl<C: Clock, R: Replies> Committer<C, R> {
     #[must_use]
     pub fn into_open(self) -> Vec<Arrived> {
         let flight = self.flight.into_iter().flat_map(|flight| flight.decided);
-        let decided = flight.chain(self.draft.decided).map(|decided| decided.arrived);
-        decided.chain(self.waiting).collect()
+        let taken = flight.chain(self.draft.decided).map(|decided| decided.taken);
+        taken.chain(self.waiting).map(|taken| taken.arrived).collect()
     }
 
     /// Where the commit that is being filled will stand.
@@ -156,24 +159,24 @@ impl<C: Clock, R: Replies> Committer<C, R> {
     }
 
     /// Decides one command into the draft; gives it back when there is no room for it.
-    fn decide(&mut self, arrived: Arrived) -> Result<Option<Arrived>, Error> {
+    fn decide(&mut self, taken: Taken) -> Result<Option<Taken>, Error> {
         self.begin();
         let now = self.now();
-        let (decided, records) = match self.verdict(&arrived.request, now) {
+        let (decided, records) = match self.verdict(&taken.arrived.request, now) {
             Verdict::Repeated { at, refusal } => {
                 let result = OutcomeKind::AlreadyApplied;
-                (Decided { arrived, result, at, refusal }, Vec::new())
+                (Decided { taken, result, at, refusal }, Vec::new())
             }
             Verdict::Append { records, refusal } => {
                 let at = Address::new(self.sequence(), self.draft.commit.events());
                 let result = OutcomeKind::Accepted;
-                (Decided { arrived, result, at, refusal }, records)
+                (Decided { taken, result, at, refusal }, records)
             }
         };
         if !self.append(&records)? {
-            return Ok(Some(decided.arrived));
+            return Ok(Some(decided.taken));
         }
-        let position = decided.arrived.request.command_seq.unwrap_or_default();
+        let position = decided.taken.arrived.request.command_seq.unwrap_or_default();
         self.draft.position = self.draft.position.max(position);
         self.draft.decided.push(decided);
         Ok(None)
@@ -208,6 +211,7 @@ impl<C: Clock, R: Replies> Committer<C, R> {
             let evolved = self.state.market.evolve(at, record);
             evolved.map_err(|misfit| Error::defect(sequence, misfit))?;
         }
+        self.draft.tally.note(records);
         Ok(true)
     }
 
@@ -221,8 +225,8 @@ impl<C: Clock, R: Replies> Committer<C, R> {
 
     /// Decides what did not fit before, as far as it fits now.
     fn refill(&mut self) -> Result<(), Error> {
-        while let Some(arrived) = self.waiting.pop_front() {
-            if let Some(back) = self.decide(arrived)? {
+        while let Some(taken) = self.waiting.pop_front() {
+            if let Some(back) = self.decide(taken)? {
                 self.waiting.push_front(back);
                 break;
             }
@@ -234,7 +238,9 @@ impl<C: Clock, R: Replies> Committer<C, R> {
     fn answer(&self, decided: Vec<Decided>) {
         let answers: Vec<(AnswerTo, Outcome)> = decided
             .into_iter()
-            .filter_map(|Decided { arrived, result, at, refusal }| {
+            .filter_map(|Decided { taken, result, at, refusal }| {
+                taken.ended(result, at, refusal.as_ref());
+                let arrived = taken.arrived;
                 let outcome = Outcome::decided(arrived.request.id, result, at, refusal);
                 Some((arrived.answer_to?, outcome))
             })
@@ -280,7 +286,7 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
     }
 
     async fn take_in(&mut self, inputs: Vec<Arrived>) -> Result<(), Error> {
-        self.waiting.extend(inputs);
+        self.waiting.extend(inputs.into_iter().map(Taken::new));
         self.refill()
     }
 
@@ -289,7 +295,10 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
             // Nothing to append, and what is repeated is durable: no commit is under way.
             self.draft.begun = false;
             let repeated = std::mem::take(&mut self.draft.decided);
-            self.answer(repeated);
+            if !repeated.is_empty() {
+                self.answer(repeated);
+                oldest(None, || self.clock.now());
+            }
             return Ok(None);
         }
         let mut draft = std::mem::take(&mut self.draft);
@@ -304,7 +313,10 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
         let due = self.snapshots.is_some()
             && head.number.checked_rem(self.rules.snapshot_every) == Some(0);
         let snapshot = due.then(|| Snapshot { chain, market: self.state.market.clone() });
-        self.flight = Some(Flight { chain, decided: draft.decided, snapshot });
+        let sent =
+            Sent::now(draft.tally, head.number, draft.decided.iter().map(|decided| &decided.taken));
+        oldest(draft.decided.first().map(|decided| &decided.taken), || self.clock.now());
+        self.flight = Some(Flight { chain, decided: draft.decided, snapshot, sent });
         // The buffer is used again.
         self.draft.commit = draft.commit;
         self.refill()?;
@@ -339,6 +351,9 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
         }
         self.state.chain = flight.chain;
         self.answer(flight.decided);
+        flight.sent.durable(committed.first.0, || self.clock.now());
+        let next = self.draft.decided.first().map(|decided| &decided.taken);
+        oldest(next.or(self.waiting.front()), || self.clock.now());
         if let (Some(snapshots), Some(snapshot)) = (&self.snapshots, flight.snapshot) {
             // When the last one is still being written, this one is not needed.
             let _ = snapshots.try_send(snapshot);
@@ -367,24 +382,4 @@ pub(super) fn commit_message(
         payload,
         expected: Some(expected),
     }
-}
-
-/// What is recorded of a command that makes the decider fail.
-fn failed(request: &Request) -> Verdict {
-    let refusal = Refusal::Defect { problem: Text::lossy("deciding it failed; it was reported") };
-    let kind = match &request.intent {
-        crate::domain::market::Intent::Command(command) => Text::lossy(command.kind().name()),
-        crate::domain::market::Intent::Unusable { kind, .. } => kind.clone(),
-    };
-    let command_seq = request.command_seq.map(|sequence| sequence.0);
-    let event =
-        Event::CommandRejected(CommandRejected { kind, refusal: refusal.clone(), command_seq });
-    let record = Recorded {
-        event,
-        cause: request.id,
-        source: request.source.clone(),
-        body: request.id.and(request.body),
-        trace: request.trace.clone(),
-    };
-    Verdict::Append { records: vec![record], refusal: Some(refusal) }
 }
