@@ -92,8 +92,7 @@ pub fn init(settings: &TelemetrySettings) -> Result<Guard, TelemetryError> {
     let traces = trace_provider(&settings.export.traces)?;
     let metrics = metric_provider(&settings.export.metrics)?;
     let logs = logs(settings.format).with_filter(filter);
-    let subscriber =
-        Registry::default().with(logs).with(traces.as_ref().map(|provider| span_layer(provider)));
+    let subscriber = Registry::default().with(logs).with(traces.as_ref().map(span_layer));
     tracing::subscriber::set_global_default(subscriber).map_err(|_| TelemetryError::Twice)?;
     if let Some(provider) = &metrics {
         metrics::install(provider);

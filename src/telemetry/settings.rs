@@ -101,8 +101,10 @@ mod tests {
 
     #[test]
     fn an_endpoint_turns_a_signal_on_and_nothing_else_does() {
+        /// Variables, and whether spans and metrics are exported then.
+        type Case<'a> = (&'a [(&'a str, &'a str)], (bool, bool));
         let at = "http://127.0.0.1:4318";
-        let cases: &[(&[(&str, &str)], (bool, bool))] = &[
+        let cases: &[Case<'_>] = &[
             (&[], (false, false)),
             (&[("OTEL_SERVICE_NAME", "shop")], (false, false)),
             (&[("OTEL_EXPORTER_OTLP_ENDPOINT", at)], (true, true)),
