@@ -57,6 +57,8 @@ pub struct Layers {
     pub profile: Option<String>,
     /// Folder of the user's settings, where nats contexts are.
     pub user_config: PathBuf,
+    /// What the command at hand prefers to the default, as full keys and their values.
+    pub preferred: BTreeMap<&'static str, String>,
     /// What flags say: full keys and their values.
     pub flags: BTreeMap<&'static str, String>,
 }
@@ -116,8 +118,11 @@ impl Layers {
 
     /// The files.
     fn below(&self) -> Result<Figment, ConfigError> {
-        let figment =
-            Figment::new().merge(Named::from_toml("config/default.toml, built in", DEFAULT)?);
+        let default = Named::from_toml("config/default.toml, built in", DEFAULT)?;
+        let mut figment = Figment::new().merge(default);
+        for (key, value) in &self.preferred {
+            figment = figment.merge(Serialized::default(key, value));
+        }
         let Some(profile) = &self.profile else { return Ok(figment) };
         let file = profile_file(&self.config_dir, profile);
         // A missing file would be read as an empty one: a misspelt profile would start with the

@@ -19,6 +19,7 @@ pub use environment::{Environment, Folders};
 pub use layers::{ConfigError, Layers, Origin};
 
 use crate::domain::{Policy, Token};
+use crate::telemetry::{LogFormat, TelemetrySettings};
 use crate::wire::{Encoding, MarketName};
 
 /// Everything that may be set. `config/default.toml` says what each setting means.
@@ -85,18 +86,6 @@ pub struct LogConfig {
     pub format: LogFormat,
 }
 
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    /// Text on a terminal, JSON otherwise.
-    Auto,
-    /// For people.
-    Text,
-    /// For machines.
-    Json,
-}
-
 /// Bounds of the committer.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -105,8 +94,9 @@ pub struct CommitterConfig {
     pub commands_max: Bounded<1, 5_000>,
     /// Bytes of one commit.
     pub bytes_max: Bounded<16_384, 245_760>,
-    /// Ledger entries of one commit; with the commit itself at most the server's 1,000 messages.
-    pub entries_max: Bounded<100, 999>,
+    /// SKUs whose stock one commit moves; with the commit itself at most 1,000 messages, the most
+    /// that the server takes in a batch.
+    pub skus_max: Bounded<100, 999>,
     /// Commits between two snapshots.
     pub snapshot_every: Bounded<1, 10_000_000>,
     /// Commands that may wait.
@@ -195,6 +185,13 @@ impl Config {
     #[must_use]
     pub fn policy(&self) -> Policy {
         Policy { hold: Duration::from_secs(self.order.hold_s.get()) }
+    }
+
+    /// What is told, and to whom.
+    #[must_use]
+    pub fn telemetry(&self, environment: &Environment) -> TelemetrySettings {
+        let LogConfig { filter, format } = self.log.clone();
+        TelemetrySettings { filter, format, export: environment.export.clone() }
     }
 
     /// How long the roles of a group have to stop.

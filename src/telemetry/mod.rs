@@ -17,5 +17,5 @@ pub use init::{Guard, TelemetryError, init, span_layer};
 pub use metrics::{Metrics, install, metrics};
 pub use propagation::{current, find, note_malformed, traceparent};
 pub use settings::{Export, LogFormat, Target, TelemetrySettings};
-pub use spans::{Kind, LINKS_MAX, child, exporting, failed, linked, set, set_count};
+pub use spans::{Kind, LINKS_MAX, begin, child, exporting, failed, linked, set, set_count};
 pub use waiting::Waiting;

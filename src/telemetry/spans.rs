@@ -1,7 +1,8 @@
-//! Spans of traces that somebody else began.
+//! Spans.
 //!
-//! Nothing here begins a trace by itself, but for spans that only link: a commit covers the
-//! commands of many orders, and belongs to none of their traces.
+//! A trace begins where somebody wants something: at an edge. What follows is the child of what
+//! caused it; only what covers many orders at once, a commit or a view, is in a trace of its own
+//! and links to theirs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -51,6 +52,13 @@ pub fn exporting() -> bool {
 
 pub(super) fn export() {
     EXPORTING.store(true, Ordering::Relaxed);
+}
+
+/// A span that begins a trace, at an edge; it is named by the kind of the command. Whether the
+/// trace is kept is the sampler's to say: `OTEL_TRACES_SAMPLER`.
+#[must_use]
+pub fn begin(name: &'static str) -> Span {
+    if exporting() { start(Kind::Internal, name) } else { Span::none() }
 }
 
 /// A span below the one that `traceparent` points at. Without a trace, or an export, it is none,
