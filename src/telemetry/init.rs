@@ -84,11 +84,7 @@ impl Drop for Guard {
 ///
 /// [`TelemetryError`].
 pub fn init(settings: &TelemetrySettings) -> Result<Guard, TelemetryError> {
-    let directives = format!("{QUIET},{}", settings.filter);
-    let filter = EnvFilter::builder().parse(directives).map_err(|source| {
-        let filter = settings.filter.clone();
-        TelemetryError::Filter { filter, source }
-    })?;
+    let filter = filter(&settings.filter)?;
     let traces = trace_provider(&settings.export.traces)?;
     let metrics = metric_provider(&settings.export.metrics)?;
     let logs = logs(settings.format).with_filter(filter);
@@ -98,6 +94,13 @@ pub fn init(settings: &TelemetrySettings) -> Result<Guard, TelemetryError> {
         metrics::install(provider);
     }
     Ok(Guard { traces, metrics })
+}
+
+/// What is logged: what is asked for, and of the quiet ones only who is named.
+fn filter(asked: &str) -> Result<EnvFilter, TelemetryError> {
+    let directives = format!("{QUIET},{asked}");
+    let unusable = |source| TelemetryError::Filter { filter: asked.to_owned(), source };
+    EnvFilter::builder().parse(directives).map_err(unusable)
 }
 
 /// What hands our spans to `provider`, with the warnings that were logged within them.
@@ -186,4 +189,30 @@ fn resource() -> Resource {
         resource = resource.with_service_name(names::SERVICE);
     }
     resource.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_quiet_until_somebody_names_them() {
+        let directives = |asked: &str| filter(asked).unwrap().to_string();
+        assert!(directives("debug").contains("async_nats=off"));
+        let named = directives("info,async_nats=debug");
+        assert!(named.contains("async_nats=debug") && !named.contains("async_nats=off"), "{named}");
+        assert!(directives("kassa=debug").contains("kassa::trace=off"));
+    }
+
+    #[test]
+    fn a_filter_that_says_nothing_is_an_error_that_quotes_it() {
+        let error = filter("kassa=loud").unwrap_err();
+        assert!(error.to_string().contains("kassa=loud"), "{error}");
+    }
+
+    #[test]
+    fn the_service_has_a_name_although_the_environment_says_none() {
+        let name = resource().get(&opentelemetry::Key::from_static_str("service.name"));
+        assert!(name.is_some_and(|name| !name.as_str().starts_with("unknown_service")));
+    }
 }

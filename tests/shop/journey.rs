@@ -21,7 +21,7 @@ pub(crate) struct Seen {
 }
 
 /// The spans an order goes through, each the child of the one before, with their kinds.
-const PATH: [(&str, &str); 6] = [
+pub(crate) const PATH: [(&str, &str); 6] = [
     ("request kassa.{market}.cmd.{source}.order.place", "producer"),
     ("process kassa.{market}.cmd.{source}.order.place", "consumer"),
     ("payment", "internal"),

@@ -6,14 +6,19 @@ mod collector;
 mod shop;
 mod sink;
 
+use std::process::Stdio;
+
 use kassa::domain::TraceParent;
+use kassa::port::Commands;
 use kassa::telemetry::{Export, LogFormat, Target, TelemetrySettings, init};
 
-use collector::Collector;
-use shop::journey::{EDGE, faults};
-use shop::{Shop, command_id, cups, order_id, until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::process::Command;
 
-use kassa::port::Commands;
+use collector::Collector;
+use shop::journey::{EDGE, PATH, faults};
+use shop::{Shop, command_id, cups, order_id, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_gets_one_trace_of_one_order_and_its_metrics() {
@@ -71,4 +76,47 @@ async fn a_collector_gets_one_trace_of_one_order_and_its_metrics() {
     assert!(5 <= delays.count && delays.unit == "s", "{delays:?}");
     let edges = &metrics["kassa.order.duration{}"].edges;
     assert!([1.0, 2.0, 3.0].iter().all(|promise| edges.contains(promise)), "{edges:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_exports_where_the_environment_says_and_to_the_last() {
+    let collector = Collector::start().await;
+    let mut program = Command::new(env!("CARGO_BIN_EXE_kassa"))
+        .args(["dev", "--ephemeral"])
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())
+        .env("OTEL_SERVICE_NAME", "corner-shop")
+        // Spans every 100 ms; metrics only at the end.
+        .env("OTEL_BSP_SCHEDULE_DELAY", "100")
+        .env("OTEL_METRIC_EXPORT_INTERVAL", "3600000")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+
+    // Its own buyers begin the traces.
+    let whole = until("an order's trace", async || {
+        let spans = collector.spans();
+        let orders = spans.iter().filter(|span| span.name == "place_order");
+        let mut traces = orders.map(|order| {
+            spans.iter().filter(|span| span.trace == order.trace).map(|s| s.name.clone())
+        });
+        traces
+            .any(|names| {
+                let names: Vec<String> = names.collect();
+                PATH.iter().all(|(name, _)| names.iter().any(|found| found == name))
+            })
+            .then_some(())
+    });
+    whole.await;
+    assert!(collector.metrics().is_empty(), "{:?}", collector.metrics());
+    let id = i32::try_from(program.id().unwrap()).unwrap();
+    kill(Pid::from_raw(id), Signal::SIGINT).unwrap();
+    let ended = program.wait().await.unwrap();
+    assert!(ended.success(), "{ended}");
+    let confirmed = until("the last metrics", async || {
+        collector.metrics().get("kassa.orders{outcome=confirmed,reason=none}").cloned()
+    });
+    assert!(0 < confirmed.await.count);
+    assert_eq!(collector.services(), ["corner-shop"]);
 }
