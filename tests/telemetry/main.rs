@@ -1,9 +1,12 @@
 //! What is exported, as a collector that is not ours receives it.
 #![cfg(feature = "foreign-tests")]
 
+#[cfg(test)]
 mod collector;
+#[cfg(test)]
 #[path = "../shop/mod.rs"]
 mod shop;
+#[cfg(test)]
 mod sink;
 
 use std::process::Stdio;
