@@ -4,12 +4,14 @@
 //! not the lease but the fence on every commit.
 
 mod doubt;
+mod draft;
 mod intake;
 mod machine;
 mod open;
 mod poison;
 mod run;
 mod state;
+mod turns;
 mod watch;
 
 pub use machine::{Bounds, Committer, Decide, Rules};
