@@ -87,6 +87,20 @@ pub async fn a_lease_that_nobody_renews_expires<W: LeaseWorld>(world: W) {
     is_taken(lease.acquire("expired", "c").await);
 }
 
+/// However a lease came to be free before, its next holder has to renew it.
+pub async fn a_lease_that_was_free_before_expires_as_well<W: LeaseWorld>(world: W) {
+    let lease = world.lease();
+    lease.acquire("again", "a").await.unwrap();
+    world.outlive("again").await;
+    lease.acquire("again", "b").await.unwrap();
+    world.outlive("again").await;
+    let revision = lease.acquire("again", "c").await.unwrap();
+    lease.release("again", revision).await.unwrap();
+    lease.acquire("again", "d").await.unwrap();
+    world.outlive("again").await;
+    lease.acquire("again", "e").await.unwrap();
+}
+
 /// A standby is active as soon as the holder stops, and the holder learns when it is not any more.
 pub async fn a_standby_takes_over<W: LeaseWorld>(world: W) {
     let candidate = |holder: &str| Candidate {

@@ -41,6 +41,7 @@ macro_rules! whole_lease_contract {
             who_is_not_the_holder_cannot_give_it_up,
             a_free_lease_is_not_waited_for,
             a_lease_that_nobody_renews_expires,
+            a_lease_that_was_free_before_expires_as_well,
             a_standby_takes_over,
         )
     };
