@@ -2,5 +2,9 @@
 //!
 //! Servers are children of the test that started them, on loopback, on ports nobody uses.
 
+mod committer_killed;
 mod contract;
+mod lost_answers;
+mod server_faults;
 mod support;
+mod zombie;

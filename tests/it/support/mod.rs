@@ -11,6 +11,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// How long after a fault is healed new orders have to be decided again (I13).
+pub const PROGRESS: Duration = Duration::from_secs(15);
+
 /// Pause between two looks at a condition that is waited for.
 const LOOK: Duration = Duration::from_millis(20);
 

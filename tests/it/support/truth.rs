@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use kassa::domain::{Address, CommandId, Event, OrderId, Sequence};
+use kassa::domain::{Address, CommandId, Event, OrderId, PaymentResult, Sequence};
+use kassa::engine::Error;
+use kassa::gateway::LedgerLine;
 use kassa::nats::JsLog;
-use kassa::port::{Log, Tail};
+use kassa::port::{Log, ReadError, Tail};
 use kassa::role::committer::read_to_end;
-use kassa::view::View;
+use kassa::view::{OrderView, StockView, View};
 use kassa::wire::{Commit, Encoding, OutcomeKind, Position, Snapshot, Subjects};
 
 use super::buyers::Answer;
@@ -24,11 +26,18 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// Reads the log to its end.
+    /// Reads the log to its end, once its server is there.
     pub async fn of(shop: &Shop) -> Self {
         let events = shop.events().await;
-        let mut state = Snapshot::default();
-        read_to_end(&events, &shop.subjects, &mut state).await.unwrap();
+        let read = async || {
+            let mut state = Snapshot::default();
+            match read_to_end(&events, &shop.subjects, &mut state).await {
+                Ok(()) => Some(state),
+                Err(Error::Read(ReadError::Unavailable(_))) => None,
+                Err(error) => panic!("the log does not fold: {error:?}"),
+            }
+        };
+        let state = eventually("the log can be read", DRAIN, read).await;
         let mut tail = events.follow(&shop.subjects.commit(), Sequence::START).await.unwrap();
         let mut commits = Vec::new();
         while commits.last().is_none_or(|(last, _)| *last < state.chain.head) {
@@ -161,4 +170,47 @@ pub async fn values<V: View>(bucket: &JsLog, name: &str) -> HashMap<String, V> {
         }
     }
     found
+}
+
+/// What the provider's books say is what the log says (I5): an order is confirmed when its total
+/// was taken, once; nobody else paid.
+pub fn books_balance(shop: &Shop, truth: &Truth) {
+    let mut taken: HashMap<OrderId, Vec<LedgerLine>> = HashMap::new();
+    for line in shop.books() {
+        if matches!(line.result, PaymentResult::Captured { .. }) {
+            taken.entry(line.order_id).or_default().push(line);
+        }
+    }
+    let mut totals = HashMap::new();
+    for (_, _, event) in truth.events() {
+        match event {
+            Event::OrderPlaced(placed) => {
+                totals.insert(placed.order_id, placed.total_minor);
+            }
+            Event::OrderConfirmed(confirmed) => {
+                let lines = taken.remove(&confirmed.order_id).unwrap_or_default();
+                let amounts: Vec<_> = lines.iter().map(|line| line.amount_minor).collect();
+                assert_eq!(amounts, [totals[&confirmed.order_id]], "{}", confirmed.order_id);
+            }
+            _ => {}
+        }
+    }
+    assert!(taken.is_empty(), "money for orders that are not confirmed: {taken:?}");
+}
+
+/// Everything that must hold once a fault is over, for buyers who were answered `answers`.
+pub async fn prove(shop: &Shop, answers: &[Answer]) -> Truth {
+    let truth = all_confirmed(shop).await;
+    truth.bears_out(answers);
+    books_balance(shop, &truth);
+    view_is_the_fold::<OrderView>(shop, &truth, "orders").await;
+    view_is_the_fold::<StockView>(shop, &truth, "stock").await;
+    // Who asks again is told the same.
+    let client = shop.client().await;
+    for answer in answers.iter().take(20) {
+        let again = answer.buyer.clone().insist(&client).await.outcome;
+        assert_eq!(again.address(), answer.outcome.address(), "{again:?}");
+        assert_eq!(again.refusal, answer.outcome.refusal, "{again:?}");
+    }
+    truth
 }
