@@ -2,6 +2,7 @@
 //! afterwards.
 
 mod catalogue;
+mod duel;
 mod load;
 mod observer;
 mod orders;
@@ -9,6 +10,7 @@ mod raw;
 mod report;
 mod world;
 
+pub use duel::{ChildCommand, DuelOptions, DuelReport, duel};
 pub use load::{Load, Pace};
 pub use orders::{OrdersOptions, bench_orders};
 pub use report::{Report, Summary};

@@ -101,6 +101,12 @@ impl World {
         Subjects::of(self.setup.market.clone())
     }
 
+    /// Where clients connect.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.setup.nats.url
+    }
+
     /// A connection of its own.
     ///
     /// # Errors

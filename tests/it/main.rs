@@ -4,6 +4,7 @@
 
 mod committer_killed;
 mod contract;
+mod duel;
 mod lost_answers;
 mod server_faults;
 mod support;

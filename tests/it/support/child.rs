@@ -5,6 +5,7 @@
 use std::process::Stdio;
 use std::sync::Arc;
 
+use kassa::bench::ChildCommand;
 use kassa::gateway::{SimulatedGateway, Simulation};
 use kassa::run::{Role, start};
 use nix::sys::prctl::set_pdeathsig;
@@ -20,12 +21,13 @@ const MAIN: &str = "support::child::a_committer_in_a_process_of_its_own";
 /// Says that this process is such a child.
 const ASKED: &str = "KASSA_IT_CHILD";
 
-/// Program, arguments and variables of a committer in a process of its own. It finds its server
-/// through `NATS_URL`.
-pub fn committer_command() -> (std::path::PathBuf, Vec<String>, Vec<(String, String)>) {
-    let program = std::env::current_exe().unwrap();
-    let arguments = [MAIN, "--exact", "--nocapture"].map(ToOwned::to_owned);
-    (program, arguments.into(), vec![(ASKED.to_owned(), "1".to_owned())])
+/// A committer in a process of its own.
+pub fn committer_command() -> ChildCommand {
+    ChildCommand {
+        program: std::env::current_exe().unwrap(),
+        arguments: [MAIN, "--exact", "--nocapture"].map(ToOwned::to_owned).into(),
+        variables: vec![(ASKED.to_owned(), "1".to_owned())],
+    }
 }
 
 /// A committer in a process of its own.
@@ -34,7 +36,7 @@ pub struct Child(tokio::process::Child);
 impl Child {
     /// Starts a committer that reaches its server at `url`.
     pub fn committer(url: &str) -> Self {
-        let (program, arguments, variables) = committer_command();
+        let ChildCommand { program, arguments, variables } = committer_command();
         let mut command = Command::new(program);
         command.args(arguments).envs(variables).env("NATS_URL", url).kill_on_drop(true);
         if std::env::var_os("RUST_LOG").is_none() {
@@ -70,7 +72,9 @@ async fn a_committer_in_a_process_of_its_own() {
     // Whoever started us must not leave us behind.
     set_pdeathsig(Signal::SIGKILL).unwrap();
     let gateway = Arc::new(SimulatedGateway::new(Simulation::default()));
-    let setup = setup(&std::env::var("NATS_URL").unwrap(), gateway);
+    let mut setup = setup(&std::env::var("NATS_URL").unwrap(), gateway);
+    // Small commits, so that there is always another one to be killed in.
+    setup.bounds.commands = 50;
     let mut running = start(&setup, &[Role::Committer]).await.unwrap();
     panic!("{:?}", running.failure().await);
 }

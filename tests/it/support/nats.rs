@@ -16,7 +16,7 @@ use super::eventually;
 const CLUSTER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The server's program, found once for all tests.
-async fn program() -> PathBuf {
+pub async fn program() -> PathBuf {
     static PROGRAM: OnceCell<PathBuf> = OnceCell::const_new();
     let found = PROGRAM.get_or_init(|| async {
         let environment = Environment::read();
