@@ -1,6 +1,7 @@
 //! The command line. Parses, calls, shows; decides nothing.
 
 mod attention;
+mod bench;
 mod codes;
 mod dev;
 mod doctor;
@@ -16,6 +17,7 @@ mod sku;
 mod stock;
 mod streams;
 mod traffic;
+mod verify;
 mod when;
 
 use std::collections::BTreeMap;
@@ -25,6 +27,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::{Environment, Layers};
+use crate::telemetry;
 use failure::Failure;
 use session::Session;
 
@@ -99,8 +102,12 @@ enum Subcommands {
     /// Look at what needs a human
     #[command(subcommand)]
     Attention(attention::AttentionCommand),
+    /// Prove over the whole log that nothing was oversold, lost or edited
+    Verify(verify::VerifyArguments),
     /// Say what the attached server is, and what it really promises
     Doctor,
+    /// Measure
+    Bench(Box<bench::BenchArguments>),
     /// Look at the settings
     #[command(subcommand)]
     Config(settings::ConfigCommand),
@@ -136,7 +143,9 @@ pub fn main(arguments: Arguments) -> ExitCode {
 
 fn start(arguments: Arguments) -> Result<(), Failure> {
     let session = session(&arguments)?;
-    logging(&session);
+    let settings = session.config.telemetry(&session.environment);
+    // Dropped last: what is told while everything stops is still sent.
+    let _guard = telemetry::init(&settings).map_err(anyhow::Error::from)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(anyhow::Error::from)?;
     runtime.block_on(dispatch(&session, arguments.command))
@@ -152,7 +161,9 @@ async fn dispatch(session: &Session, command: Subcommands) -> Result<(), Failure
         Subcommands::Sku(command) => sku::sku(session, command).await,
         Subcommands::Events(command) => events::events(session, command).await,
         Subcommands::Attention(command) => attention::attention(session, command).await,
+        Subcommands::Verify(arguments) => verify::verify(session, arguments).await,
         Subcommands::Doctor => doctor::doctor(session).await,
+        Subcommands::Bench(arguments) => Box::pin(bench::bench(session, *arguments)).await,
         Subcommands::Config(command) => settings::settings(session, command),
         Subcommands::Completions { shell } => {
             let mut script = Vec::new();
@@ -192,13 +203,6 @@ fn session(arguments: &Arguments) -> Result<Session, Failure> {
     };
     let config = layers.load().map_err(anyhow::Error::from)?;
     Ok(Session { config, layers, environment, format: global.output })
-}
-
-/// Logs go to stderr.
-fn logging(session: &Session) {
-    let filter = tracing_subscriber::EnvFilter::new(&session.config.log.filter);
-    let _ =
-        tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).try_init();
 }
 
 /// Waits until somebody asks the process to stop.

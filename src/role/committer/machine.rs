@@ -1,21 +1,21 @@
 //! Deciding what has arrived, and packing it into one commit.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::error;
 
+use super::draft::{Decided, Draft, Flight};
+use super::poison::failed;
+use super::turns::Turns;
+use super::watch::{Sent, Taken, oldest};
 use crate::domain::market::{LedgerEntry, Request, Verdict};
-use crate::domain::{
-    Address, CommandRejected, Event, Market, OrderId, Policy, Recorded, Refusal, Sequence, Source,
-    Text, Timestamp,
-};
+use crate::domain::{Address, Market, OrderId, Policy, Recorded, Sequence, Source, Timestamp};
 use crate::engine::{Error, Machine};
 use crate::port::{AnswerTo, Arrived, Batch, Clock, Committed, Message, Replies};
 use crate::wire::{
-    Chain, CommitDraft, CommitHead, Hash, Ledger, Outcome, OutcomeKind, Snapshot, Subjects, headers,
+    Chain, CommitHead, Hash, Ledger, Outcome, OutcomeKind, Snapshot, Subjects, headers,
 };
 
 /// How often deadlines are looked at. Overdue holds resolve within seconds; four looks a second
@@ -51,8 +51,8 @@ pub struct Committer<C, R> {
     state: Snapshot,
     draft: Draft,
     flight: Option<Flight>,
-    /// What did not fit into the draft; it is first in the next one.
-    waiting: VecDeque<Arrived>,
+    /// What is not in the draft yet.
+    waiting: Turns,
     next_sweep: Instant,
     rules: Rules,
     subjects: Subjects,
@@ -74,31 +74,6 @@ pub struct Rules {
     pub snapshot_every: u64,
 }
 
-/// The commit that is being filled.
-#[derive(Default)]
-struct Draft {
-    commit: CommitDraft,
-    decided: Vec<Decided>,
-    position: Sequence,
-    begun: bool,
-}
-
-/// The commit that is on its way.
-struct Flight {
-    chain: Chain,
-    decided: Vec<Decided>,
-    /// The state right after it, when one is to be kept.
-    snapshot: Option<Snapshot>,
-}
-
-/// A command and how it ends once the commit is durable.
-struct Decided {
-    arrived: Arrived,
-    result: OutcomeKind,
-    at: Address,
-    refusal: Option<Refusal>,
-}
-
 impl<C: Clock, R: Replies> Committer<C, R> {
     /// A committer that has opened the market at the end of `state`.
     pub fn new(
@@ -112,7 +87,7 @@ impl<C: Clock, R: Replies> Committer<C, R> {
             state,
             draft: Draft::default(),
             flight: None,
-            waiting: VecDeque::new(),
+            waiting: Turns::default(),
             next_sweep: Instant::now() + SWEEP,
             rules,
             subjects,
@@ -133,8 +108,8 @@ impl<C: Clock, R: Replies> Committer<C, R> {
     #[must_use]
     pub fn into_open(self) -> Vec<Arrived> {
         let flight = self.flight.into_iter().flat_map(|flight| flight.decided);
-        let decided = flight.chain(self.draft.decided).map(|decided| decided.arrived);
-        decided.chain(self.waiting).collect()
+        let taken = flight.chain(self.draft.decided).map(|decided| decided.taken);
+        taken.chain(self.waiting.into_all()).map(|taken| taken.arrived).collect()
     }
 
     /// Where the commit that is being filled will stand.
@@ -156,24 +131,24 @@ impl<C: Clock, R: Replies> Committer<C, R> {
     }
 
     /// Decides one command into the draft; gives it back when there is no room for it.
-    fn decide(&mut self, arrived: Arrived) -> Result<Option<Arrived>, Error> {
+    fn decide(&mut self, taken: Taken) -> Result<Option<Taken>, Error> {
         self.begin();
         let now = self.now();
-        let (decided, records) = match self.verdict(&arrived.request, now) {
+        let (decided, records) = match self.verdict(&taken.arrived.request, now) {
             Verdict::Repeated { at, refusal } => {
                 let result = OutcomeKind::AlreadyApplied;
-                (Decided { arrived, result, at, refusal }, Vec::new())
+                (Decided { taken, result, at, refusal }, Vec::new())
             }
             Verdict::Append { records, refusal } => {
                 let at = Address::new(self.sequence(), self.draft.commit.events());
                 let result = OutcomeKind::Accepted;
-                (Decided { arrived, result, at, refusal }, records)
+                (Decided { taken, result, at, refusal }, records)
             }
         };
         if !self.append(&records)? {
-            return Ok(Some(decided.arrived));
+            return Ok(Some(decided.taken));
         }
-        let position = decided.arrived.request.command_seq.unwrap_or_default();
+        let position = decided.taken.arrived.request.command_seq.unwrap_or_default();
         self.draft.position = self.draft.position.max(position);
         self.draft.decided.push(decided);
         Ok(None)
@@ -208,6 +183,7 @@ impl<C: Clock, R: Replies> Committer<C, R> {
             let evolved = self.state.market.evolve(at, record);
             evolved.map_err(|misfit| Error::defect(sequence, misfit))?;
         }
+        self.draft.tally.note(records);
         Ok(true)
     }
 
@@ -219,22 +195,41 @@ impl<C: Clock, R: Replies> Committer<C, R> {
             && self.state.market.touched().saturating_add(more) <= skus
     }
 
-    /// Decides what did not fit before, as far as it fits now.
-    fn refill(&mut self) -> Result<(), Error> {
-        while let Some(arrived) = self.waiting.pop_front() {
-            if let Some(back) = self.decide(arrived)? {
-                self.waiting.push_front(back);
-                break;
-            }
-        }
+    /// Decides what waits and whose turn it is, as far as it fits.
+    fn fill(&mut self) -> Result<(), Error> {
+        while !self.draft.full
+            && self.draft.decided.len() < self.rules.bounds.commands
+            && let Some(taken) = self.waiting.next()
+            && self.decide_or_keep(taken)?
+        {}
         Ok(())
+    }
+
+    /// Decides what waits and may share the commit that is about to go.
+    fn share(&mut self) -> Result<(), Error> {
+        while let Some(taken) = self.waiting.shared(self.draft.decided.len())
+            && self.decide_or_keep(taken)?
+        {}
+        Ok(())
+    }
+
+    /// Decides a command into the draft, or has it wait when there is no room for it.
+    fn decide_or_keep(&mut self, taken: Taken) -> Result<bool, Error> {
+        let back = self.decide(taken)?;
+        self.draft.full = back.is_some();
+        if let Some(back) = back {
+            self.waiting.push_front(back);
+        }
+        Ok(!self.draft.full)
     }
 
     /// Answers commands whose outcomes are durable.
     fn answer(&self, decided: Vec<Decided>) {
         let answers: Vec<(AnswerTo, Outcome)> = decided
             .into_iter()
-            .filter_map(|Decided { arrived, result, at, refusal }| {
+            .filter_map(|Decided { taken, result, at, refusal }| {
+                taken.ended(result, at, refusal.as_ref());
+                let arrived = taken.arrived;
                 let outcome = Outcome::decided(arrived.request.id, result, at, refusal);
                 Some((arrived.answer_to?, outcome))
             })
@@ -273,24 +268,29 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
     type Input = Arrived;
 
     fn room(&self) -> usize {
-        if !self.waiting.is_empty() || self.rules.bounds.bytes <= self.draft.commit.bytes() {
-            return 0;
-        }
-        self.rules.bounds.commands.saturating_sub(self.draft.decided.len())
+        // One commit of each kind beside the one that is being filled.
+        let held = self.waiting.len().saturating_add(self.draft.decided.len());
+        self.rules.bounds.commands.saturating_mul(3).saturating_sub(held)
     }
 
     async fn take_in(&mut self, inputs: Vec<Arrived>) -> Result<(), Error> {
         self.waiting.extend(inputs);
-        self.refill()
+        self.fill()
     }
 
     fn draft(&mut self, _last: bool) -> Result<Option<Batch>, Error> {
-        if self.draft.commit.events() == 0 {
+        self.share()?;
+        while self.draft.commit.events() == 0 {
             // Nothing to append, and what is repeated is durable: no commit is under way.
             self.draft.begun = false;
             let repeated = std::mem::take(&mut self.draft.decided);
             self.answer(repeated);
-            return Ok(None);
+            self.waiting.pass();
+            if self.waiting.len() == 0 {
+                oldest(None, || self.clock.now());
+                return Ok(None);
+            }
+            self.fill()?;
         }
         let mut draft = std::mem::take(&mut self.draft);
         let sequence = self.state.chain.next();
@@ -304,10 +304,14 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
         let due = self.snapshots.is_some()
             && head.number.checked_rem(self.rules.snapshot_every) == Some(0);
         let snapshot = due.then(|| Snapshot { chain, market: self.state.market.clone() });
-        self.flight = Some(Flight { chain, decided: draft.decided, snapshot });
+        let sent =
+            Sent::now(draft.tally, head.number, draft.decided.iter().map(|decided| &decided.taken));
+        oldest(draft.decided.first().map(|decided| &decided.taken), || self.clock.now());
+        self.flight = Some(Flight { chain, decided: draft.decided, snapshot, sent });
         // The buffer is used again.
         self.draft.commit = draft.commit;
-        self.refill()?;
+        self.waiting.pass();
+        self.fill()?;
         Ok(Some(batch))
     }
 
@@ -339,6 +343,9 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
         }
         self.state.chain = flight.chain;
         self.answer(flight.decided);
+        flight.sent.durable(committed.first.0, || self.clock.now());
+        let next = self.draft.decided.first().map(|decided| &decided.taken);
+        oldest(next.or(self.waiting.oldest()), || self.clock.now());
         if let (Some(snapshots), Some(snapshot)) = (&self.snapshots, flight.snapshot) {
             // When the last one is still being written, this one is not needed.
             let _ = snapshots.try_send(snapshot);
@@ -367,24 +374,4 @@ pub(super) fn commit_message(
         payload,
         expected: Some(expected),
     }
-}
-
-/// What is recorded of a command that makes the decider fail.
-fn failed(request: &Request) -> Verdict {
-    let refusal = Refusal::Defect { problem: Text::lossy("deciding it failed; it was reported") };
-    let kind = match &request.intent {
-        crate::domain::market::Intent::Command(command) => Text::lossy(command.kind().name()),
-        crate::domain::market::Intent::Unusable { kind, .. } => kind.clone(),
-    };
-    let command_seq = request.command_seq.map(|sequence| sequence.0);
-    let event =
-        Event::CommandRejected(CommandRejected { kind, refusal: refusal.clone(), command_seq });
-    let record = Recorded {
-        event,
-        cause: request.id,
-        source: request.source.clone(),
-        body: request.id.and(request.body),
-        trace: request.trace.clone(),
-    };
-    Verdict::Append { records: vec![record], refusal: Some(refusal) }
 }
