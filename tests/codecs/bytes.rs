@@ -119,7 +119,7 @@ proptest! {
             let next = Commit { head: commit.head, events: vec![record] };
             let mut tried = state.clone();
             if tried.follow(state.chain.next(), &encode(&next)).is_ok() {
-                commit.head.number += 1;
+                commit.head.number = tried.chain.number.saturating_add(1);
                 commit.head.prev_hash = tried.chain.hash;
                 state = tried;
             }

@@ -54,8 +54,8 @@ pub(crate) fn quantity() -> impl Strategy<Value = Quantity> {
 }
 
 pub(crate) fn delta() -> impl Strategy<Value = StockDelta> {
-    let max = 1_000_000_000_000_i64;
-    prop_oneof![Just(-max), Just(0), Just(max), -max..=max]
+    let (min, max) = (-1_000_000_000_000_i64, 1_000_000_000_000);
+    prop_oneof![Just(min), Just(0), Just(max), min..=max]
         .prop_map(|units| StockDelta::try_new(units).unwrap())
 }
 
