@@ -4,7 +4,7 @@ pub(crate) mod journey;
 
 use std::time::Duration;
 
-use kassa::bench::{Nodes, World, WorldOptions};
+use kassa::bench::{Embedded, Nodes, Servers, World, WorldOptions};
 use kassa::config::Environment;
 use kassa::domain::stock::StockDelta;
 use kassa::domain::{
@@ -36,11 +36,14 @@ impl Shop {
         let (named, path) = (environment.nats_server.as_deref(), environment.path.as_deref());
         let server = find(named, path, &environment.folders.cache, |_| {}).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let options = WorldOptions {
+        let embedded = Embedded {
             program: server.program,
             folder: folder.path().to_path_buf(),
             nodes: Nodes::One,
             sync: Sync::Default,
+        };
+        let options = WorldOptions {
+            servers: Servers::Embedded(embedded),
             roles: Role::ALL.to_vec(),
             policy: Policy::default(),
         };
