@@ -13,16 +13,16 @@ use tokio::process::{Child, ChildStderr, Command};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A shop in a process of its own, with a server of its own.
-pub struct Dev {
+pub(crate) struct Dev {
     /// Where its NATS server listens.
-    pub url: String,
+    pub(crate) url: String,
     process: Child,
     said: BufReader<ChildStderr>,
 }
 
 impl Dev {
     /// Opens a shop without traffic, and waits until it says that it is open.
-    pub async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let port = free_port(None).unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_kassa"))
             .args(["dev", "--ephemeral", "--no-traffic", "--port-base", &port.to_string()])
@@ -38,7 +38,7 @@ impl Dev {
     }
 
     /// Asks it to close, and sees that it does so without a complaint.
-    pub async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         let pid = Pid::from_raw(self.process.id().unwrap().try_into().unwrap());
         kill(pid, Signal::SIGINT).unwrap();
         let closed = async {
