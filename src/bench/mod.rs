@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod duel;
+mod engine;
 mod load;
 mod observer;
 mod orders;
@@ -11,7 +12,8 @@ mod report;
 mod world;
 
 pub use duel::{ChildCommand, DuelOptions, DuelReport, duel};
+pub use engine::{EngineOptions, bench_engine};
 pub use load::{Load, Pace};
 pub use orders::{OrdersOptions, bench_orders};
-pub use report::{Report, Summary};
-pub use world::{Nodes, World, WorldOptions};
+pub use report::{EngineReport, Report, Summary};
+pub use world::{Embedded, Nodes, Servers, World, WorldOptions};

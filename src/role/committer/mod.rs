@@ -3,11 +3,13 @@
 //! Every instance follows the log; the one with the lease decides. What keeps two of them apart is
 //! not the lease but the fence on every commit.
 
+mod draft;
 mod intake;
 mod machine;
 mod open;
 mod run;
 mod state;
+mod turns;
 
 pub use machine::{Bounds, Committer, Decide, Rules};
 pub use open::open;

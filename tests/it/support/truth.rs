@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use kassa::domain::{Address, CommandId, Event, OrderId, PaymentResult, Sequence};
-use kassa::engine::Error;
+use kassa::engine::{Error, verify_log};
 use kassa::gateway::LedgerLine;
 use kassa::nats::JsLog;
 use kassa::port::{Log, ReadError, Tail};
@@ -198,10 +198,13 @@ pub fn books_balance(shop: &Shop, truth: &Truth) {
     assert!(taken.is_empty(), "money for orders that are not confirmed: {taken:?}");
 }
 
-/// Everything that must hold once a fault is over, for buyers who were answered `answers`.
+/// Everything that must hold (I1 to I5, I7 to I9, I11, I15) once a fault is over, for buyers who were answered `answers`.
 pub async fn prove(shop: &Shop, answers: &[Answer]) -> Truth {
     let truth = all_confirmed(shop).await;
     truth.bears_out(answers);
+    let verified = verify_log(&shop.events().await, &shop.subjects, |_| {}).await.unwrap();
+    assert!(verified.violations.is_empty(), "{:#?}", verified.violations);
+    assert!(truth.state.chain.head <= verified.end);
     books_balance(shop, &truth);
     view_is_the_fold::<OrderView>(shop, &truth, "orders").await;
     view_is_the_fold::<StockView>(shop, &truth, "stock").await;
