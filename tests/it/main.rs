@@ -5,7 +5,10 @@
 mod committer_killed;
 mod contract;
 mod duel;
+mod followers;
 mod lost_answers;
+mod payer;
 mod server_faults;
 mod support;
+mod two_ways_in;
 mod zombie;

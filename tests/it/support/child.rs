@@ -2,6 +2,7 @@
 //!
 //! The process is this very test binary, told by its environment to be a role.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 
@@ -16,27 +17,45 @@ use tokio::process::Command;
 use super::shop::setup;
 
 /// The test that is the child's main function.
-const MAIN: &str = "support::child::a_committer_in_a_process_of_its_own";
+const MAIN: &str = "support::child::a_role_in_a_process_of_its_own";
 
-/// Says that this process is such a child.
-const ASKED: &str = "KASSA_IT_CHILD";
+/// Names the role of such a child.
+const ASKED: &str = "KASSA_IT_ROLE";
+
+/// Where the provider of such a child keeps its books.
+const BOOKS: &str = "KASSA_IT_BOOKS";
 
 /// A committer in a process of its own.
 pub fn committer_command() -> ChildCommand {
+    command(Role::Committer)
+}
+
+fn command(role: Role) -> ChildCommand {
     ChildCommand {
         program: std::env::current_exe().unwrap(),
         arguments: [MAIN, "--exact", "--nocapture"].map(ToOwned::to_owned).into(),
-        variables: vec![(ASKED.to_owned(), "1".to_owned())],
+        variables: vec![(ASKED.to_owned(), role.name().to_owned())],
     }
 }
 
-/// A committer in a process of its own.
+/// A role in a process of its own.
 pub struct Child(tokio::process::Child);
 
 impl Child {
     /// Starts a committer that reaches its server at `url`.
     pub fn committer(url: &str) -> Self {
-        let ChildCommand { program, arguments, variables } = committer_command();
+        Self::start(committer_command(), url)
+    }
+
+    /// Starts a payer that reaches its server at `url` and whose provider has its books there.
+    pub fn payer(url: &str, books: &Path) -> Self {
+        let mut command = command(Role::Payer);
+        command.variables.push((BOOKS.to_owned(), books.to_str().unwrap().to_owned()));
+        Self::start(command, url)
+    }
+
+    fn start(command: ChildCommand, url: &str) -> Self {
+        let ChildCommand { program, arguments, variables } = command;
         let mut command = Command::new(program);
         command.args(arguments).envs(variables).env("NATS_URL", url).kill_on_drop(true);
         if std::env::var_os("RUST_LOG").is_none() {
@@ -64,17 +83,22 @@ impl Child {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_committer_in_a_process_of_its_own() {
-    if std::env::var_os(ASKED).is_none() {
+async fn a_role_in_a_process_of_its_own() {
+    let Ok(name) = std::env::var(ASKED) else {
         return;
-    }
+    };
     super::log();
     // Whoever started us must not leave us behind.
     set_pdeathsig(Signal::SIGKILL).unwrap();
-    let gateway = Arc::new(SimulatedGateway::new(Simulation::default()));
-    let mut setup = setup(&std::env::var("NATS_URL").unwrap(), gateway);
+    let moods = Simulation::default();
+    let gateway = match std::env::var(BOOKS) {
+        Ok(books) => SimulatedGateway::with_ledger(moods, Path::new(&books)).unwrap(),
+        Err(_) => SimulatedGateway::new(moods),
+    };
+    let mut setup = setup(&std::env::var("NATS_URL").unwrap(), Arc::new(gateway));
     // Small commits, so that there is always another one to be killed in.
     setup.bounds.commands = 50;
-    let mut running = start(&setup, &[Role::Committer]).await.unwrap();
+    let role = Role::ALL.into_iter().find(|role| role.name() == name).unwrap();
+    let mut running = start(&setup, &[role]).await.unwrap();
     panic!("{:?}", running.failure().await);
 }

@@ -1,6 +1,6 @@
 //! A market on servers of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,12 +45,6 @@ impl Shop {
         Self { nats, setup, subjects, books }
     }
 
-    /// The same shop with a provider of other moods; its books stay.
-    pub fn with_gateway(mut self, simulation: Simulation) -> Self {
-        self.setup.gateway = gateway(simulation, &self.books);
-        self
-    }
-
     /// Starts roles in this process.
     pub async fn start(&self, roles: &[Role]) -> Running {
         start(&self.setup, roles).await.unwrap()
@@ -72,8 +66,13 @@ impl Shop {
     }
 
     pub async fn events(&self) -> JsLog {
+        self.log("EVENTS").await
+    }
+
+    /// A stream of the market, by its last word.
+    pub async fn log(&self, word: &str) -> JsLog {
         let connection = self.connect("reader").await;
-        JsLog::open(&connection, self.subjects.stream("EVENTS")).await.unwrap()
+        JsLog::open(&connection, self.subjects.stream(word)).await.unwrap()
     }
 
     /// The stream behind the bucket of a view.
@@ -95,6 +94,11 @@ impl Shop {
         }
     }
 
+    /// Where the provider keeps its books.
+    pub fn books_file(&self) -> &Path {
+        &self.books
+    }
+
     /// The provider's own books.
     pub fn books(&self) -> Vec<LedgerLine> {
         let text = std::fs::read_to_string(&self.books).unwrap_or_default();
@@ -102,7 +106,7 @@ impl Shop {
     }
 }
 
-fn gateway(simulation: Simulation, books: &std::path::Path) -> Arc<SimulatedGateway> {
+fn gateway(simulation: Simulation, books: &Path) -> Arc<SimulatedGateway> {
     Arc::new(SimulatedGateway::with_ledger(simulation, books).unwrap())
 }
 
