@@ -21,7 +21,6 @@ async fn fight(buyers: usize, skus: usize, stock: u32) -> DuelReport {
     let report = duel(&options).await.unwrap();
     assert!(report.is_fair(), "{report:?}");
     assert!(0 < report.waiting_when_killed, "killed too late: {report:?}");
-    println!("{report:?}");
     report
 }
 
