@@ -249,7 +249,7 @@ async fn judge(
         let accepted = outcome.result != OutcomeKind::Refused;
         let count = if accepted { &mut report.accepted } else { &mut report.rejected };
         *count = count.saturating_add(1);
-        if !outcome.address().is_some_and(|at| found == [(at, accepted)]) {
+        if outcome.address().is_none_or(|at| found != [(at, accepted)]) {
             report.untrue = report.untrue.saturating_add(1);
         }
     }

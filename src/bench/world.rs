@@ -144,7 +144,7 @@ impl World {
         Subjects::of(self.setup.market.clone())
     }
 
-    /// Where clients connect.
+    /// Where the servers are.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.setup.nats.url
