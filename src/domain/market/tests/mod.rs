@@ -1,0 +1,9 @@
+//! Every rule and every refusal, through the market as a whole: given, when, then.
+
+mod cancelling;
+mod catalogue;
+mod holds;
+mod identity;
+mod paying;
+mod placing;
+mod stock;
