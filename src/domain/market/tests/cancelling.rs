@@ -116,6 +116,12 @@ fn fulfilling() {
             then: wrong("needs_attention"),
         },
         Case {
+            name: "the same shipment told again is the same shipment, and stands where it left",
+            given: shipped(),
+            when: fulfil(anna, "s-1").under(command_made(T0, 1)),
+            then: repeats(at(5)),
+        },
+        Case {
             name: "an order does not leave twice",
             given: shipped(),
             when: fulfil(anna, "s-2"),
