@@ -2,7 +2,7 @@
 
 use crate::domain::fixtures::*;
 use crate::domain::stock::Stock;
-use crate::domain::{Quantity, Refusal};
+use crate::domain::{AttentionKind, Quantity, Refusal};
 
 const MOST: u64 = Stock::UNITS_MAX;
 
@@ -222,15 +222,36 @@ fn counting() {
 fn a_shortage_names_only_orders_that_hold_something() {
     let (anna, ben) = (order(1), order(2));
     let mugs = [line("mug", 2)];
-    check([Case {
-        name: "an order that is paid has its units; the next one is told",
-        given: history([
-            stocked("mug", 4),
-            bought(anna, &mugs),
-            bought(ben, &mugs),
-            settled(ben, &mugs),
-        ]),
-        when: count("mug", 1),
-        then: appends(vec![counted("mug", -1), shortage("mug", 1, &[anna])]),
-    }]);
+    let late = "10.00 EUR captured as pay-1 while the order is cancelled and owes 10.00 EUR";
+    check([
+        Case {
+            name: "an order whose money came too late holds nothing any more",
+            given: history([
+                stocked("mug", 4),
+                bought(anna, &mugs),
+                bought(ben, &mugs),
+                did(cancel(ben), cancelled(ben, &mugs)),
+                did(
+                    capture(ben, 1_000),
+                    vec![
+                        captured("pay-1", ben, 1_000),
+                        attention(AttentionKind::LatePayment, ben, late),
+                    ],
+                ),
+            ]),
+            when: count("mug", 1),
+            then: appends(vec![counted("mug", -3), shortage("mug", 1, &[anna])]),
+        },
+        Case {
+            name: "an order that is paid has its units; the next one is told",
+            given: history([
+                stocked("mug", 4),
+                bought(anna, &mugs),
+                bought(ben, &mugs),
+                settled(ben, &mugs),
+            ]),
+            when: count("mug", 1),
+            then: appends(vec![counted("mug", -1), shortage("mug", 1, &[anna])]),
+        },
+    ]);
 }
