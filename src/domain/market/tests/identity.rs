@@ -1,6 +1,7 @@
 //! The same request again, another request under the same id, ids too old and too new.
 
 use crate::domain::fixtures::*;
+use crate::domain::market::Verdict;
 use crate::domain::{Policy, Refusal};
 
 fn mugs() -> [crate::domain::OrderLine; 1] {
@@ -194,6 +195,27 @@ fn ids_have_an_age() {
             then: Then::RefusesId(Refusal::invalid("command_id", ahead)),
         },
     ]);
+}
+
+/// Ids are remembered for a window of the shop's time. A command that waited longer than that in
+/// its stream may be the second of its kind, however young it was when it arrived.
+#[test]
+fn a_retry_that_waited_in_the_stream_places_no_second_order() {
+    let mut shop = Shop::default();
+    shop.send(&list("mug", PRICE, "EUR"));
+    shop.send(&receive("mug", 5, "first"));
+    let first = place(order(1), &mugs());
+    shop.send(&first);
+    shop.send(&cancel(order(1)));
+    // Published again an hour before its id gets too old, and found three days later.
+    let again = first.asked_at(T0.after(hours(71)));
+    shop.wait(hours(140));
+    shop.send(&receive("mug", 5, "second").under(command_made(shop.now, 1)));
+    let verdict = shop.send(&again);
+    let Verdict::Append { refusal: Some(refusal), .. } = verdict else {
+        panic!("a second order: {verdict:?}");
+    };
+    assert_eq!(refusal.code(), "stale_id");
 }
 
 /// Forgetting is part of the fold: it depends on the log and on nothing else.
