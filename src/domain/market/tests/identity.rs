@@ -121,6 +121,23 @@ fn the_same_command_again() {
             when: count("mug", 3).under(id),
             then: Then::RefusesId(conflict("command_id")),
         },
+        Case {
+            name: "a decline sent again after a human took over is still that decline",
+            given: history([
+                stocked("mug", 5),
+                bought(order(1), &mugs()),
+                turned_down(order(1), &mugs()),
+                did(
+                    capture(order(1), 500),
+                    vec![
+                        captured("pay-1", order(1), 500),
+                        attention(crate::domain::AttentionKind::LatePayment, order(1), "late"),
+                    ],
+                ),
+            ]),
+            when: decline(order(1), "lost_card"),
+            then: repeats(at(4)),
+        },
     ]);
 }
 
