@@ -255,3 +255,37 @@ fn a_shortage_names_only_orders_that_hold_something() {
         },
     ]);
 }
+
+#[test]
+fn money_for_units_that_turned_out_to_be_missing_is_still_booked() {
+    let anna = order(1);
+    let mugs = [line("mug", 4)];
+    let short = history([
+        stocked("mug", 5),
+        bought(anna, &mugs),
+        did(count("mug", 1), vec![counted("mug", -4), shortage("mug", 3, &[anna])]),
+    ]);
+    check([
+        Case {
+            name: "the order is confirmed; the shortage stays open until goods come in",
+            given: short.clone(),
+            when: capture(anna, 2_000),
+            then: appends(paid(anna, &mugs)),
+        },
+        Case {
+            name: "goods that come in fill the gap first",
+            given: history([short.clone(), settled(anna, &mugs)]),
+            when: receive("mug", 2, "second"),
+            then: appends(vec![received("mug", 2, "second")]),
+        },
+        Case {
+            name: "what is not there cannot be lost either",
+            given: history([short.clone(), settled(anna, &mugs)]),
+            when: adjust("mug", -1, "42"),
+            then: refuses(Refusal::BelowZero { sku: sku("mug"), on_hand: 0, taken: 1 }),
+        },
+    ]);
+    let market = fold(&history([short, settled(anna, &mugs)]));
+    let stock = market.item(&sku("mug")).unwrap().stock;
+    assert_eq!((stock.available(), stock.reserved(), stock.sold()), (-3, 0, 4));
+}
