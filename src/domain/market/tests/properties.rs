@@ -203,7 +203,7 @@ proptest! {
         let policy = Policy::default();
         let first = shop.market.decide(&command, shop.now, &policy);
         prop_assert_eq!(first, shop.market.decide(&command, shop.now, &policy));
-        shop.market.expire(order(1), &Source::COMMITTER);
+        let _ = shop.market.expire(order(1), &Source::COMMITTER);
         prop_assert_eq!(before, frozen(&shop.market));
     }
 }
