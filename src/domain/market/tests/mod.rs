@@ -1,6 +1,5 @@
 //! Every rule and every refusal, through the market as a whole: given, when, then.
 
-mod books;
 mod cancelling;
 mod catalogue;
 mod holds;

@@ -4,7 +4,6 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::books::Books;
 use crate::domain::fixtures::*;
 use crate::domain::market::{Intent, Request, Verdict};
 use crate::domain::{Address, Command, Market, PaymentResult, Policy, Source};
