@@ -8,6 +8,8 @@ mod machine;
 mod open;
 mod run;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use machine::{Bounds, Committer, Decide, Rules};
 pub use open::open;
