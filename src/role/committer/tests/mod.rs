@@ -3,6 +3,7 @@
 //!
 //! Time is virtual. One seed is one history.
 
+mod machine;
 mod simulation;
 mod truth;
 mod world;
