@@ -5,6 +5,8 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 pub mod bench;
+pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod gateway;

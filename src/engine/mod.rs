@@ -6,6 +6,7 @@
 mod drive;
 mod follower;
 mod lease;
+mod reader;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -15,4 +16,5 @@ pub use follower::{
     Follower, Input, Output, Pace, Projection, ProjectionError, Reached, Taken, open,
 };
 pub use lease::Candidate;
+pub use reader::{ViewReader, Watch};
 pub use settle::{Settled, settle};

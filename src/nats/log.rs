@@ -12,7 +12,7 @@ use super::codes;
 use super::connect::Connection;
 use super::tail::JsTail;
 use crate::domain::{Sequence, Timestamp};
-use crate::port::{Batch, BoxError, CommitError, Committed, Entry, Log, ReadError};
+use crate::port::{Batch, CommitError, Committed, Entry, Log, ReadError};
 
 /// One stream of a server.
 #[derive(Clone, Debug)]
@@ -50,6 +50,41 @@ impl JsLog {
         Ok(Self { connection: connection.clone(), stream, publisher })
     }
 
+    /// The entry at a sequence; none when there is none.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    pub async fn entry(&self, sequence: Sequence) -> Result<Option<Entry>, ReadError> {
+        let stream = self.connection.jetstream.get_stream_no_info(&self.stream).await;
+        let stream = stream.map_err(|error| ReadError::Unavailable(error.into()))?;
+        let last = stream.get_raw_message(sequence.0).await.map(entry_of);
+        self.found(last)
+    }
+
+    /// Tells what is not there from what cannot be read.
+    fn found(
+        &self,
+        read: Result<Entry, async_nats::error::Error<LastRawMessageErrorKind>>,
+    ) -> Result<Option<Entry>, ReadError> {
+        let error = match read {
+            Ok(entry) => return Ok(Some(entry)),
+            Err(error) => error,
+        };
+        match error.kind() {
+            LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            LastRawMessageErrorKind::JetStream(refusal) => {
+                match codes::number(refusal.error_code()) {
+                    codes::NO_MESSAGE => Ok(None),
+                    codes::STREAM_NOT_FOUND => Err(missing(&self.stream)),
+                    _ => Err(ReadError::Unavailable(error.into())),
+                }
+            }
+            LastRawMessageErrorKind::InvalidSubject => Err(ReadError::Broken(error.into())),
+            LastRawMessageErrorKind::Other => Err(ReadError::Unavailable(error.into())),
+        }
+    }
+
     /// The stream's name.
     #[must_use]
     pub fn stream(&self) -> &str {
@@ -66,28 +101,9 @@ impl Log for JsLog {
     }
 
     async fn last(&self, subject: &str) -> Result<Option<Entry>, ReadError> {
-        let unavailable = |error: BoxError| ReadError::Unavailable(error);
-        let stream = self
-            .connection
-            .jetstream
-            .get_stream_no_info(&self.stream)
-            .await
-            .map_err(|error| unavailable(error.into()))?;
-        match stream.get_last_raw_message_by_subject(subject).await {
-            Ok(message) => Ok(Some(entry_of(message))),
-            Err(error) => match error.kind() {
-                LastRawMessageErrorKind::NoMessageFound => Ok(None),
-                LastRawMessageErrorKind::JetStream(refusal) => {
-                    match codes::number(refusal.error_code()) {
-                        codes::NO_MESSAGE => Ok(None),
-                        codes::STREAM_NOT_FOUND => Err(missing(&self.stream)),
-                        _ => Err(unavailable(error.into())),
-                    }
-                }
-                LastRawMessageErrorKind::InvalidSubject => Err(ReadError::Broken(error.into())),
-                LastRawMessageErrorKind::Other => Err(unavailable(error.into())),
-            },
-        }
+        let stream = self.connection.jetstream.get_stream_no_info(&self.stream).await;
+        let stream = stream.map_err(|error| ReadError::Unavailable(error.into()))?;
+        self.found(stream.get_last_raw_message_by_subject(subject).await.map(entry_of))
     }
 
     async fn end(&self) -> Result<Sequence, ReadError> {

@@ -27,6 +27,12 @@ impl Scratch {
         Ok(Self { connection: connection.clone(), stream: stream.to_owned() })
     }
 
+    /// A stream that is there already, and is to go.
+    #[must_use]
+    pub fn existing(connection: &Connection, stream: &str) -> Self {
+        Self { connection: connection.clone(), stream: stream.to_owned() }
+    }
+
     /// Deletes it.
     ///
     /// # Errors

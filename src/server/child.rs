@@ -20,7 +20,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// When a server calls a write durable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Sync {
     /// When it is on the disk.
     #[default]
@@ -91,6 +91,22 @@ pub enum StartError {
 pub struct Server {
     config: ServerConfig,
     child: Child,
+    system: SystemAccount,
+}
+
+/// Who may ask the server about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SystemAccount {
+    /// User name.
+    pub user: String,
+    /// Password, drawn anew at each start.
+    pub password: String,
+}
+
+impl SystemAccount {
+    fn draw() -> Self {
+        Self { user: "sys".to_owned(), password: format!("{:032x}", rand::random::<u128>()) }
+    }
 }
 
 impl Server {
@@ -100,8 +116,9 @@ impl Server {
     ///
     /// [`StartError`].
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
-        let child = spawn(&config)?;
-        let mut server = Self { config, child };
+        let system = SystemAccount::draw();
+        let child = spawn(&config, &system)?;
+        let mut server = Self { config, child, system };
         server.wait_until_up().await?;
         Ok(server)
     }
@@ -116,6 +133,18 @@ impl Server {
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
+    }
+
+    /// Who may ask it about itself.
+    #[must_use]
+    pub const fn system(&self) -> &SystemAccount {
+        &self.system
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn ended(&mut self) {
+        // A child that cannot be waited for is gone as well.
+        let _ = self.child.wait().await;
     }
 
     /// Its own folder.
@@ -153,7 +182,7 @@ impl Server {
     /// [`StartError`].
     pub async fn restart(&mut self) -> Result<(), StartError> {
         self.stop().await;
-        self.child = spawn(&self.config)?;
+        self.child = spawn(&self.config, &self.system)?;
         self.wait_until_up().await
     }
 
@@ -172,11 +201,11 @@ impl Server {
     }
 }
 
-fn spawn(config: &ServerConfig) -> Result<Child, StartError> {
+fn spawn(config: &ServerConfig, system: &SystemAccount) -> Result<Child, StartError> {
     let folder = |source| StartError::Folder { folder: config.folder.clone(), source };
     std::fs::create_dir_all(&config.folder).map_err(folder)?;
     let file = config.folder.join("nats.conf");
-    std::fs::write(&file, text(config)).map_err(folder)?;
+    std::fs::write(&file, text(config, system)).map_err(folder)?;
     // When we are killed, nobody is left to stop the server: have the kernel do it, where the
     // tool for that is at hand.
     let guard = Path::new("/usr/bin/setpriv");
@@ -203,7 +232,7 @@ fn spawn(config: &ServerConfig) -> Result<Child, StartError> {
 }
 
 /// The configuration file. The limits are those of `deploy`: what runs here runs there.
-fn text(config: &ServerConfig) -> String {
+fn text(config: &ServerConfig, system: &SystemAccount) -> String {
     let store = config.folder.join("store");
     let sync = match config.sync {
         Sync::Always => "sync_interval: always",
@@ -217,8 +246,13 @@ fn text(config: &ServerConfig) -> String {
          lame_duck_grace_period: \"1s\"\n\
          lame_duck_duration: \"30s\"\n\
          jetstream {{\n  store_dir: {store:?}\n  strict: true\n  {sync}\n  \
-         limits {{ batch {{ max_inflight_per_stream: 16, timeout: \"3s\" }} }}\n}}\n",
+         limits {{ batch {{ max_inflight_per_stream: 16, timeout: \"3s\" }} }}\n}}\n\
+         accounts {{\n  KASSA {{ jetstream: enabled, users: [{{ user: kassa, password: kassa }}] }}\n  \
+         SYS {{ users: [{{ user: {user:?}, password: {password:?} }}] }}\n}}\n\
+         system_account: SYS\nno_auth_user: kassa\n",
         port = config.port,
+        user = system.user,
+        password = system.password,
     );
     if let Some(cluster) = &config.cluster {
         let routes: Vec<String> =

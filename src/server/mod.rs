@@ -7,7 +7,7 @@ mod fetch;
 mod find;
 mod ports;
 
-pub use child::{ClusterConfig, Server, ServerConfig, StartError, Sync};
+pub use child::{ClusterConfig, Server, ServerConfig, StartError, Sync, SystemAccount};
 pub use fetch::{FetchError, VERSION};
 pub use find::{FindError, Found, Origin, find};
 pub use ports::{PortError, free_port, free_ports};

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::encoding::{Encoding, EncodingError};
+use super::fingerprint::{fingerprint, fingerprint_of_bytes};
 use super::headers;
 use super::subject::{MarketName, Subjects};
 use crate::domain::market::{Intent, Request};
@@ -226,6 +227,8 @@ fn read_as<B: DeserializeOwned + Serialize>(
     payload: &[u8],
     market: &MarketName,
 ) -> Result<Vec<Read>, Refusal> {
+    let unwritable =
+        |error: EncodingError| Refusal::Undecodable { problem: Text::lossy(&error.to_string()) };
     let finish = |envelope: Envelope<B>| {
         if let Some(found) = envelope.market.filter(|found| found.as_str() != market.as_str()) {
             let problem = format!("is {found}, this market is {market}");
@@ -234,7 +237,7 @@ fn read_as<B: DeserializeOwned + Serialize>(
         let trace = envelope.traceparent.as_deref().and_then(TraceParent::parse);
         Ok(Read {
             id: envelope.command_id,
-            body: fingerprint(&envelope.body)?,
+            body: fingerprint(&envelope.body).map_err(unwritable)?,
             trace: trace.filter(TraceParent::is_sampled),
             command: command(envelope.body),
         })
@@ -261,21 +264,6 @@ fn holds_several(encoding: Encoding, payload: &[u8]) -> bool {
             .find(|byte| !byte.is_ascii_whitespace())
             .is_some_and(|byte| *byte == b'['),
     }
-}
-
-fn fingerprint<B: Serialize>(body: &B) -> Result<Fingerprint, Refusal> {
-    let bytes = rmp_serde::to_vec_named(body)
-        .map_err(|error| Refusal::Undecodable { problem: Text::lossy(&error.to_string()) })?;
-    Ok(fingerprint_of_bytes(&bytes))
-}
-
-fn fingerprint_of_bytes(bytes: &[u8]) -> Fingerprint {
-    let hash = blake3::hash(bytes);
-    let mut short = [0; 16];
-    for (to, from) in short.iter_mut().zip(hash.as_bytes()) {
-        *to = *from;
-    }
-    Fingerprint(short)
 }
 
 /// One command of a message to be sent.
@@ -345,7 +333,7 @@ impl<'a> Written<'a> {
 }
 
 /// A command's body without the name of its type.
-struct Body<'a>(&'a Command);
+pub(super) struct Body<'a>(pub(super) &'a Command);
 
 impl Serialize for Body<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -257,6 +257,12 @@ impl Subjects {
 pub(crate) const POSITION_KEY: &str = "_position";
 
 impl Subjects {
+    /// Whether a key holds the position of its bucket's writer.
+    #[must_use]
+    pub fn is_position(key: &str) -> bool {
+        key == POSITION_KEY
+    }
+
     /// The subject of the position in a bucket.
     #[must_use]
     pub fn position_key(bucket: &str) -> String {

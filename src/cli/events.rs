@@ -1,0 +1,192 @@
+//! `kassa events`: the log, for people.
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::failure::Failure;
+use super::output::{self, Format, Show, table};
+use super::session::{Connected, Session};
+use super::when;
+use crate::domain::{Address, CommandId, Event, OrderId, Recorded, Sequence, Source, Timestamp};
+use crate::port::{Log, Tail};
+use crate::view::OrderView;
+use crate::wire::{Commit, Subjects, event_as_json};
+
+/// Commits taken from the log at once.
+const READ_AT_ONCE: usize = 256;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum EventsCommand {
+    /// Show events as they happen
+    Tail(TailArguments),
+    /// Show the whole history of an order
+    History {
+        /// The order
+        order_id: OrderId,
+        /// Wait until the order's view reflects this commit
+        #[arg(long, value_name = "SEQ")]
+        at_least: Option<u64>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TailArguments {
+    /// Begin with this sequence number [default: with what comes next]
+    #[arg(long, value_name = "SEQ")]
+    from_seq: Option<u64>,
+    /// Only events of this type, as in `order_confirmed`
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Option<String>,
+    /// End at the end of the log instead of waiting for more
+    #[arg(long)]
+    no_follow: bool,
+}
+
+/// One event as it is shown.
+#[derive(Serialize)]
+struct Shown {
+    event: String,
+    at_ms: Timestamp,
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<CommandId>,
+    source: Source,
+    data: Value,
+    #[serde(skip)]
+    about: String,
+}
+
+impl Shown {
+    fn new(at: Address, made: Timestamp, record: &Recorded) -> Result<Self, Failure> {
+        let event = &record.event;
+        Ok(Self {
+            event: at.to_string(),
+            at_ms: made,
+            r#type: event.kind(),
+            cause: record.cause,
+            source: record.source.clone(),
+            data: event_as_json(event).map_err(anyhow::Error::from)?,
+            about: about(event),
+        })
+    }
+
+    fn row(&self) -> Vec<String> {
+        vec![
+            self.event.clone(),
+            when::written(self.at_ms),
+            self.r#type.to_owned(),
+            self.about.clone(),
+            self.source.to_string(),
+        ]
+    }
+}
+
+/// What an event is about, in a few words.
+fn about(event: &Event) -> String {
+    let order = event.order_id().map(|id| id.to_string());
+    let sku = event.sku().map(ToString::to_string);
+    let more = if let Event::StockReserved(e) | Event::StockDeducted(e) | Event::StockReleased(e) =
+        event
+    {
+        Some(format!("× {}", e.quantity))
+    } else if let Event::StockReceived(e) = event {
+        Some(format!("+ {}", e.quantity))
+    } else if let Event::OrderRejected(e) = event {
+        Some(e.refusal.code().to_owned())
+    } else if let Event::CommandRejected(e) = event {
+        Some(e.refusal.code().to_owned())
+    } else {
+        None
+    };
+    [order, sku, more].into_iter().flatten().collect::<Vec<_>>().join("  ")
+}
+
+impl Show for Shown {
+    fn table(&self) -> String {
+        let [event, time, kind, about, source] =
+            <[String; 5]>::try_from(self.row()).unwrap_or_default();
+        format!("{event:<12} {time}  {kind:<18} {about}  ({source})")
+    }
+}
+
+#[derive(Serialize)]
+#[serde(transparent)]
+struct History(Vec<Shown>);
+
+impl Show for History {
+    fn table(&self) -> String {
+        table(&["EVENT", "TIME", "TYPE", "ABOUT", "SOURCE"], self.0.iter().map(Shown::row))
+    }
+}
+
+pub(super) async fn events(session: &Session, command: EventsCommand) -> Result<(), Failure> {
+    let connected = session.connect().await?;
+    match command {
+        EventsCommand::Tail(arguments) => tail(session, &connected, &arguments).await,
+        EventsCommand::History { order_id, at_least } => {
+            let history = history(&connected, order_id, at_least).await?;
+            session.show(&history)
+        }
+    }
+}
+
+async fn tail(
+    session: &Session,
+    connected: &Connected,
+    arguments: &TailArguments,
+) -> Result<(), Failure> {
+    let log = connected.stream("EVENTS").await?;
+    let after = match arguments.from_seq {
+        Some(from) => Sequence(from.saturating_sub(1)),
+        None => log.end().await.map_err(anyhow::Error::from)?,
+    };
+    // A stream of documents has no end, so each has its line.
+    let format = if session.format == Format::Table { Format::Table } else { Format::Jsonl };
+    let mut tail =
+        log.follow(&connected.subjects.commit(), after).await.map_err(anyhow::Error::from)?;
+    while !(arguments.no_follow && tail.remaining() == 0) {
+        for entry in tail.next(READ_AT_ONCE).await.map_err(anyhow::Error::from)? {
+            for shown in shown(entry.sequence, &entry.payload)? {
+                if arguments.kind.as_ref().is_none_or(|kind| kind == shown.r#type) {
+                    output::show(format, &shown)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn shown(sequence: Sequence, payload: &[u8]) -> Result<Vec<Shown>, Failure> {
+    let unreadable = |error| anyhow::Error::from(error).context(format!("sequence {sequence}"));
+    let commit = Commit::decode(payload).map_err(unreadable)?;
+    let all = (0..)
+        .zip(&commit.events)
+        .map(|(index, record)| Shown::new(Address::new(sequence, index), commit.head.at, record));
+    all.collect()
+}
+
+/// The events of an order, by the addresses that its view keeps: a few reads, never a scan.
+async fn history(
+    connected: &Connected,
+    order_id: OrderId,
+    at_least: Option<u64>,
+) -> Result<History, Failure> {
+    let view = connected.view_at("orders", at_least).await?;
+    let order = view.get::<OrderView>(&Subjects::order_key(order_id)).await;
+    let missing = || Failure::not_found(format!("order {order_id} is not in the view"));
+    let order = order.map_err(anyhow::Error::from)?.ok_or_else(missing)?;
+    let log = connected.stream("EVENTS").await?;
+    let mut sequences: Vec<_> = order.events.iter().map(|place| place.0.sequence).collect();
+    sequences.dedup();
+    let mut history = Vec::with_capacity(order.events.len());
+    for sequence in sequences {
+        let entry = log.entry(sequence).await.map_err(anyhow::Error::from)?;
+        let missing = || Failure::not_found(format!("sequence {sequence} is not in the log"));
+        let entry = entry.ok_or_else(missing)?;
+        let wanted =
+            |shown: &Shown| order.events.iter().any(|place| place.0.to_string() == shown.event);
+        history.extend(shown(sequence, &entry.payload)?.into_iter().filter(wanted));
+    }
+    Ok(History(history))
+}

@@ -1,0 +1,169 @@
+//! What is said when something did not work: what failed, why, and what to do.
+
+use std::fmt;
+
+use super::codes::Code;
+use crate::config::ConfigError;
+use crate::domain::{PriceChange, Refusal, Shortfall};
+use crate::engine::Error as EngineError;
+use crate::gateway::LedgerError;
+use crate::nats::provision::{AssetError, ProvisionError};
+use crate::nats::{ApiError, ConnectError};
+use crate::port::{CommitError, LeaseError, ReadError, Unanswered};
+use crate::server::{FindError, PortError, StartError};
+
+/// Why a command line did not do what it was asked.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// Its stable code.
+    pub code: Code,
+    /// What failed, in a sentence.
+    pub what: String,
+    /// What to do, when it is not what the code always says.
+    pub advice: Option<String>,
+}
+
+impl Failure {
+    /// A failure.
+    pub(super) fn new(code: Code, what: impl Into<String>) -> Self {
+        Self { code, what: what.into(), advice: None }
+    }
+
+    /// Something that is not there.
+    pub(super) fn not_found(what: impl Into<String>) -> Self {
+        Self::new(Code::NotFound, what)
+    }
+
+    /// A command that was refused.
+    #[must_use]
+    pub(super) fn refused(refusal: &Refusal) -> Self {
+        let code = match refusal {
+            Refusal::UnknownSku { .. } | Refusal::UnknownOrder | Refusal::UnknownAttempt { .. } => {
+                Code::RefusedNotFound
+            }
+            Refusal::Forbidden { .. } => Code::RefusedForbidden,
+            Refusal::IdConflict { .. }
+            | Refusal::StockChanged { .. }
+            | Refusal::PriceChanged { .. }
+            | Refusal::AlreadyListed { .. }
+            | Refusal::WrongState { .. } => Code::RefusedConflict,
+            Refusal::Undecodable { .. }
+            | Refusal::InvalidField { .. }
+            | Refusal::TooLarge { .. }
+            | Refusal::UnknownType { .. }
+            | Refusal::StaleId { .. }
+            | Refusal::Delisted { .. }
+            | Refusal::MixedCurrencies { .. }
+            | Refusal::OverOrderLimit { .. }
+            | Refusal::InsufficientStock { .. }
+            | Refusal::Overflow { .. }
+            | Refusal::BelowZero { .. }
+            | Refusal::Defect { .. } => Code::Refused,
+        };
+        let what = format!("{}: {refusal}{}", refusal.code(), figures(refusal));
+        Self { code, what, advice: Some(refusal.advice().to_owned()) }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub(super) fn advice(&self) -> &str {
+        self.advice.as_deref().unwrap_or_else(|| self.code.advice())
+    }
+}
+
+/// The figures of a refusal that has many, one a line.
+fn figures(refusal: &Refusal) -> String {
+    let lines: Vec<String> = if let Refusal::InsufficientStock { short } = refusal {
+        let line = |item: &Shortfall| {
+            let Shortfall { sku, wanted, available, held } = item;
+            format!("\n  {sku}: {wanted} wanted, {available} available, {held} held for others")
+        };
+        short.iter().map(line).collect()
+    } else if let Refusal::PriceChanged { changes } = refusal {
+        let line = |change: &PriceChange| {
+            let (quoted, now) = (change.quoted_minor.minor(), change.current_minor.minor());
+            format!("\n  {}: {quoted} quoted, {now} now (minor units)", change.sku)
+        };
+        changes.iter().map(line).collect()
+    } else {
+        Vec::new()
+    };
+    lines.concat()
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error {}: {}\n  to do: {}", self.code.name(), self.what, self.advice())
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        let code = error.chain().find_map(code_of).unwrap_or(Code::Failure);
+        Self::new(code, format!("{error:#}"))
+    }
+}
+
+/// The code of an error that has one.
+fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
+    if let Some(error) = error.downcast_ref::<ConnectError>() {
+        return Some(match error {
+            ConnectError::Unreachable { .. } => Code::NatsUnreachable,
+            ConnectError::Refused { .. } => Code::NatsCredentials,
+            ConnectError::Credentials { .. } => Code::NatsCredentialsFile,
+        });
+    }
+    if let Some(error) = error.downcast_ref::<ApiError>() {
+        return Some(match error {
+            ApiError::NoJetStream => Code::JetstreamOff,
+            ApiError::OldServer { .. } => Code::ServerOld,
+            ApiError::Denied { .. } => Code::Permission,
+            ApiError::Refused { .. } => Code::ServerRefuses,
+            ApiError::Unavailable(_) => Code::NatsSilent,
+        });
+    }
+    if let Some(ProvisionError::Unchangeable { .. }) = error.downcast_ref() {
+        return Some(Code::StreamUnchangeable);
+    }
+    if let Some(error) = error.downcast_ref::<ReadError>() {
+        return Some(match error {
+            ReadError::Unavailable(_) => Code::NatsSilent,
+            ReadError::Broken(_) => Code::StreamUnreadable,
+        });
+    }
+    if let Some(error) = error.downcast_ref::<Unanswered>() {
+        return Some(match error {
+            Unanswered::Accepted { .. } => Code::OutcomePending,
+            Unanswered::Busy { .. } => Code::Busy,
+            Unanswered::Unknown(_) => Code::OutcomeUnknown,
+            Unanswered::Unsendable(_) => Code::Unsendable,
+        });
+    }
+    if let Some(error) = error.downcast_ref::<EngineError>() {
+        match error {
+            EngineError::Defect { .. } => return Some(Code::LogDefect),
+            EngineError::Refused(_) => return Some(Code::CommitRefused),
+            EngineError::Read(_) => {}
+        }
+    }
+    rarer(error)
+}
+
+fn rarer(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
+    let is = |found: bool, code| found.then_some(code);
+    is(error.is::<ConfigError>(), Code::Config)
+        .or_else(|| is(error.is::<AssetError>(), Code::StreamFile))
+        .or_else(|| is(error.is::<FindError>(), Code::ServerNotFound))
+        .or_else(|| is(error.is::<StartError>(), Code::ServerStart))
+        .or_else(|| is(error.is::<PortError>(), Code::NoPort))
+        .or_else(|| is(error.is::<LedgerError>(), Code::GatewayLedger))
+        .or_else(|| is(error.is::<CommitError>(), Code::CommitRefused))
+        .or_else(|| is(error.is::<LeaseError>(), Code::NatsSilent))
+}
+
+impl Failure {
+    /// Whoever reads our output has seen enough.
+    pub(super) fn enough() -> Self {
+        Self::new(Code::ReaderGone, "")
+    }
+}

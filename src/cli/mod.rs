@@ -1,0 +1,223 @@
+//! The command line. Parses, calls, shows; decides nothing.
+
+mod attention;
+mod codes;
+mod dev;
+mod doctor;
+mod events;
+mod failure;
+mod money;
+mod order;
+mod output;
+mod run;
+mod session;
+mod settings;
+mod sku;
+mod stock;
+mod streams;
+mod traffic;
+mod when;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::config::{Environment, Layers};
+use failure::Failure;
+use session::Session;
+
+pub use codes::Code;
+pub use output::Format;
+
+/// An event-sourced checkout that runs natively on NATS JetStream.
+#[derive(Debug, Parser)]
+#[command(name = "kassa", version, propagate_version = true, max_term_width = 100)]
+pub struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Subcommands,
+}
+
+/// What every command understands.
+#[derive(Debug, clap::Args)]
+struct Global {
+    /// NATS servers, separated by commas [default: nats://127.0.0.1:4222]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
+    nats: Option<String>,
+    /// Context of the nats command line
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    context: Option<String>,
+    /// Market [default: main]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    market: Option<String>,
+    /// Settings to use: `<config-dir>/<profile>.toml`
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    profile: Option<String>,
+    /// Folder of the profiles [default: config]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
+    config_dir: Option<PathBuf>,
+    /// How data is written
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        help_heading = "Global options"
+    )]
+    output: Format,
+    /// What is logged: a level, or directives as in `kassa=debug,async_nats=warn`
+    #[arg(long, global = true, value_name = "FILTER", help_heading = "Global options")]
+    log_filter: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Subcommands {
+    /// Run a whole shop on this machine, with a NATS server of its own
+    Dev(dev::DevArguments),
+    /// Run roles against a NATS server
+    Run(run::RunArguments),
+    /// Compare the streams of a server with their files, or make them so
+    #[command(subcommand)]
+    Streams(streams::StreamsCommand),
+    /// Place, look at and cancel orders
+    #[command(subcommand)]
+    Order(order::OrderCommand),
+    /// Receive, count and look at stock
+    #[command(subcommand)]
+    Stock(stock::StockCommand),
+    /// List SKUs and change their prices
+    #[command(subcommand)]
+    Sku(sku::SkuCommand),
+    /// Read the log
+    #[command(subcommand)]
+    Events(events::EventsCommand),
+    /// Look at what needs a human
+    #[command(subcommand)]
+    Attention(attention::AttentionCommand),
+    /// Say what the attached server is, and what it really promises
+    Doctor,
+    /// Look at the settings
+    #[command(subcommand)]
+    Config(settings::ConfigCommand),
+    /// Write completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual page
+    Man,
+}
+
+impl Arguments {
+    /// Reads the command line; a mistake in it ends the process, as is usual.
+    #[must_use]
+    pub fn read() -> Self {
+        Self::parse()
+    }
+}
+
+/// Does what the command line asks.
+pub fn main(arguments: Arguments) -> ExitCode {
+    let done = start(arguments);
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.code == Code::ReaderGone => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::say(&failure.to_string());
+            failure.code.exit()
+        }
+    }
+}
+
+fn start(arguments: Arguments) -> Result<(), Failure> {
+    let session = session(&arguments)?;
+    logging(&session);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(anyhow::Error::from)?;
+    runtime.block_on(dispatch(&session, arguments.command))
+}
+
+async fn dispatch(session: &Session, command: Subcommands) -> Result<(), Failure> {
+    match command {
+        Subcommands::Dev(arguments) => Box::pin(dev::dev(session, arguments)).await,
+        Subcommands::Run(arguments) => run::run(session, arguments).await,
+        Subcommands::Streams(command) => streams::streams(session, command).await,
+        Subcommands::Order(command) => order::order(session, command).await,
+        Subcommands::Stock(command) => stock::stock(session, command).await,
+        Subcommands::Sku(command) => sku::sku(session, command).await,
+        Subcommands::Events(command) => events::events(session, command).await,
+        Subcommands::Attention(command) => attention::attention(session, command).await,
+        Subcommands::Doctor => doctor::doctor(session).await,
+        Subcommands::Config(command) => settings::settings(session, command),
+        Subcommands::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "kassa", &mut script);
+            output::line(String::from_utf8_lossy(&script).trim_end())
+        }
+        Subcommands::Man => {
+            let mut page = Vec::new();
+            let manual = clap_mangen::Man::new(Arguments::command());
+            manual.render(&mut page).map_err(anyhow::Error::from)?;
+            output::line(String::from_utf8_lossy(&page).trim_end())
+        }
+    }
+}
+
+fn session(arguments: &Arguments) -> Result<Session, Failure> {
+    let global = &arguments.global;
+    // A person who typed a command wants its answer; a service has its log.
+    let quiet = !matches!(arguments.command, Subcommands::Run(_));
+    let preferred = quiet.then(|| ("log.filter", "warn".to_owned())).into_iter().collect();
+    let environment = Environment::read();
+    let flags = [
+        ("nats.url", &global.nats),
+        ("nats.context", &global.context),
+        ("market", &global.market),
+        ("log.filter", &global.log_filter),
+    ];
+    let flags: BTreeMap<_, _> =
+        flags.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect();
+    let config_dir = global.config_dir.clone().or_else(|| environment.config_dir.clone());
+    let layers = Layers {
+        config_dir: config_dir.unwrap_or_else(|| PathBuf::from("config")),
+        profile: global.profile.clone().or_else(|| environment.profile.clone()),
+        user_config: environment.folders.config.clone(),
+        preferred,
+        flags,
+    };
+    let config = layers.load().map_err(anyhow::Error::from)?;
+    Ok(Session { config, layers, environment, format: global.output })
+}
+
+/// Logs go to stderr.
+fn logging(session: &Session) {
+    let filter = tracing_subscriber::EnvFilter::new(&session.config.log.filter);
+    let _ =
+        tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).try_init();
+}
+
+/// Waits until somebody asks the process to stop.
+async fn interrupted() -> Result<(), Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(anyhow::Error::from)?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed.map_err(anyhow::Error::from)?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+}

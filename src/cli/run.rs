@@ -1,0 +1,88 @@
+//! `kassa run`: roles against somebody's server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tracing::{error, info};
+
+use super::failure::Failure;
+use super::session::{Session, connection_options};
+use super::{interrupted, streams};
+use crate::config::{Config, GatewayConfig};
+use crate::engine::Pace;
+use crate::gateway::{LedgerError, SimulatedGateway, Simulation};
+use crate::role::committer::Bounds;
+use crate::role::payer::Payments;
+use crate::run::{Paces, Role, Setup, start};
+
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    /// The roles; all of them when none is named
+    #[arg(value_enum)]
+    roles: Vec<Role>,
+}
+
+pub(super) async fn run(session: &Session, arguments: RunArguments) -> Result<(), Failure> {
+    let config = &session.config;
+    let connected = session.connect().await?;
+    streams::check(&connected.connection, &config.market).await?;
+    let roles = if arguments.roles.is_empty() { Role::ALL.to_vec() } else { arguments.roles };
+    let mut running = start(&setup(config)?, &roles).await?;
+    let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
+    info!(market = %config.market, roles = names.join(" "), "running");
+    let failed = tokio::select! {
+        stopped = interrupted() => stopped.err(),
+        failure = running.failure() => {
+            error!("{failure:#}");
+            Some(failure.into())
+        }
+    };
+    running.stop(config.stop_grace()).await;
+    failed.map_or(Ok(()), Err)
+}
+
+/// What the roles need, as it is configured.
+pub(super) fn setup(config: &Config) -> Result<Setup<SimulatedGateway>, anyhow::Error> {
+    let millis = |bounded: u64| Duration::from_millis(bounded);
+    let paces = Paces {
+        views: Pace {
+            quiet: millis(config.views.quiet_ms.get()),
+            busy: millis(config.views.busy_ms.get()),
+        },
+        ..Paces::default()
+    };
+    Ok(Setup {
+        nats: connection_options(&config.nats, "kassa"),
+        market: config.market.clone(),
+        policy: config.policy(),
+        bounds: Bounds {
+            commands: config.committer.commands_max.count(),
+            bytes: config.committer.bytes_max.count(),
+            skus: config.committer.skus_max.count(),
+        },
+        snapshot_every: config.committer.snapshot_every.get(),
+        queue: config.committer.queue.count(),
+        pace: paces,
+        feed: config.feed.encoding.encoding(),
+        payments: Payments { concurrency: config.payer.concurrency.count() },
+        gateway: Arc::new(gateway(&config.gateway)?),
+        holder: format!("kassa {}", std::process::id()),
+    })
+}
+
+fn gateway(config: &GatewayConfig) -> Result<SimulatedGateway, LedgerError> {
+    let simulation = Simulation {
+        seed: config.seed,
+        latency_min: Duration::from_millis(config.latency_min_ms.get()),
+        latency_max: Duration::from_millis(config.latency_max_ms.get()),
+        declined: config.declined_per_100k.get(),
+        decline_codes: config.decline_codes.clone(),
+        unavailable: config.unavailable_per_100k.get(),
+        answer_lost: config.answer_lost_per_100k.get(),
+    };
+    match &config.ledger {
+        Some(file) => SimulatedGateway::with_ledger(simulation, file),
+        None => Ok(SimulatedGateway::new(simulation)),
+    }
+}

@@ -1,0 +1,184 @@
+//! What a command line works with: settings, a connection, names.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+
+use super::codes::Code;
+use super::failure::Failure;
+use super::output::{self, Format, Show};
+use crate::config::{Config, Environment, Layers, NatsConfig};
+use crate::domain::{Command, CommandId, Sequence, Source};
+use crate::engine::ViewReader;
+use crate::nats::{Client, Connection, ConnectionOptions, JsLog, api_level};
+use crate::port::{Clock, Commands, SystemClock, new_uuid};
+use crate::wire::{Outcome, OutcomeKind, Subjects};
+
+/// How long a view may take to show what was asked for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Settings and surroundings of one run of the program.
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    /// The settings.
+    pub config: Config,
+    /// Where they come from.
+    pub layers: Layers,
+    /// The environment.
+    pub environment: Environment,
+    /// How data is written.
+    pub format: Format,
+}
+
+/// A session that is connected.
+#[derive(Clone)]
+pub(super) struct Connected {
+    /// The connection.
+    pub connection: Connection,
+    /// The names of the market.
+    pub subjects: Subjects,
+}
+
+impl Session {
+    /// Connects, and sees that the server is new enough.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being connected.
+    pub(super) async fn connect(&self) -> Result<Connected, Failure> {
+        let options = connection_options(&self.config.nats, "kassa");
+        let connection = Connection::open(&options).await.map_err(anyhow::Error::from)?;
+        api_level(&connection).await.map_err(anyhow::Error::from)?;
+        Ok(Connected { connection, subjects: self.subjects() })
+    }
+
+    /// The names of the market.
+    #[must_use]
+    pub(super) fn subjects(&self) -> Subjects {
+        Subjects::of(self.config.market.clone())
+    }
+
+    /// Writes data.
+    ///
+    /// # Errors
+    ///
+    /// When stdout is gone.
+    pub(super) fn show(&self, data: &impl Show) -> Result<(), Failure> {
+        output::show(self.format, data)
+    }
+}
+
+/// How to connect, as it is configured.
+#[must_use]
+pub(super) fn connection_options(nats: &NatsConfig, name: &str) -> ConnectionOptions {
+    let secret = |secret: &secrecy::SecretString| secret.expose_secret().to_owned();
+    ConnectionOptions {
+        url: nats.url.clone(),
+        name: name.to_owned(),
+        creds: nats.creds.clone(),
+        nkey: nats.nkey.clone(),
+        user: nats.user.clone(),
+        password: nats.password.as_ref().map(secret),
+        ca: nats.ca.clone(),
+        cert: nats.cert.clone(),
+        key: nats.key.clone(),
+    }
+}
+
+impl Connected {
+    /// A stream of the market, by its last word.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is closed.
+    pub(super) async fn stream(&self, word: &str) -> Result<JsLog, Failure> {
+        self.log(self.subjects.stream(word)).await
+    }
+
+    /// A view of the market.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is closed.
+    pub(super) async fn view(&self, view: &str) -> Result<ViewReader<JsLog>, Failure> {
+        let bucket = self.subjects.bucket(view);
+        let log = self.bucket_log(&bucket).await?;
+        Ok(ViewReader::new(log, bucket))
+    }
+
+    /// A view of the market, once it reflects commit `at_least`.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::ViewBehind`] when it does not in time.
+    pub(super) async fn view_at(
+        &self,
+        view: &str,
+        at_least: Option<u64>,
+    ) -> Result<ViewReader<JsLog>, Failure> {
+        let reader = self.view(view).await?;
+        let Some(at_least) = at_least else { return Ok(reader) };
+        let reached = reader.wait_for(Sequence(at_least), PATIENCE).await;
+        let reached = reached.map_err(anyhow::Error::from)?;
+        if reached < Sequence(at_least) {
+            let what = format!("the view of {view} is at {reached}, {at_least} was asked for");
+            return Err(Failure::new(Code::ViewBehind, what));
+        }
+        Ok(reader)
+    }
+
+    /// Sends a command and returns its outcome, unless it was refused.
+    ///
+    /// # Errors
+    ///
+    /// The refusal, or what kept it from being answered.
+    pub(super) async fn send(
+        &self,
+        source: &Source,
+        command: &Command,
+    ) -> Result<Outcome, Failure> {
+        let client = Client::new(&self.connection, self.subjects.clone(), source.clone());
+        let client = client.await.map_err(anyhow::Error::from)?;
+        self.send_by(&client, command).await
+    }
+
+    /// Sends a command by a client of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// The refusal, or what kept it from being answered.
+    pub(super) async fn send_by(
+        &self,
+        client: &Client,
+        command: &Command,
+    ) -> Result<Outcome, Failure> {
+        let id = CommandId::try_from(new_uuid(SystemClock.now())).map_err(anyhow::Error::from)?;
+        let outcome = client.send(id, command, None).await.map_err(anyhow::Error::from)?;
+        match (&outcome.result, &outcome.refusal) {
+            (OutcomeKind::Refused, Some(refusal)) => Err(Failure::refused(refusal)),
+            (OutcomeKind::Refused, None) => Err(Failure::new(Code::Refused, "no reason given")),
+            _ => Ok(outcome),
+        }
+    }
+
+    /// The stream behind a bucket.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is closed.
+    pub(super) async fn bucket_log(&self, bucket: &str) -> Result<JsLog, Failure> {
+        self.log(Subjects::bucket_stream(bucket)).await
+    }
+
+    async fn log(&self, stream: String) -> Result<JsLog, Failure> {
+        let log = JsLog::open(&self.connection, stream).await;
+        log.map_err(|error| anyhow::Error::from(error).into())
+    }
+}
+
+impl Show for Outcome {
+    fn table(&self) -> String {
+        let place = self.address().map_or_else(String::new, |at| format!(" (event {at})"));
+        format!("{}{place}", self.result.name())
+    }
+}

@@ -1,0 +1,85 @@
+//! What the process was started with: read once, here.
+
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
+
+/// The variables that are not settings, and the folders of the user.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// `KASSA_PROFILE`.
+    pub profile: Option<String>,
+    /// `KASSA_CONFIG_DIR`.
+    pub config_dir: Option<PathBuf>,
+    /// `KASSA_NATS_SERVER`: the nats-server to start.
+    pub nats_server: Option<PathBuf>,
+    /// `PATH`.
+    pub path: Option<String>,
+    /// Whether an `OTEL_EXPORTER_OTLP_…` endpoint is set: then traces and metrics are exported.
+    pub exports: bool,
+    /// Folders of the user.
+    pub folders: Folders,
+}
+
+/// Folders of the user, by the rules of the platform.
+#[derive(Clone, Debug, Default)]
+pub struct Folders {
+    /// For what can be fetched again.
+    pub cache: PathBuf,
+    /// For what is to be kept.
+    pub data: PathBuf,
+    /// For settings.
+    pub config: PathBuf,
+}
+
+impl Environment {
+    /// The environment of this process.
+    #[must_use]
+    pub fn read() -> Self {
+        Self {
+            profile: variable("KASSA_PROFILE"),
+            config_dir: variable("KASSA_CONFIG_DIR").map(PathBuf::from),
+            nats_server: variable("KASSA_NATS_SERVER").map(PathBuf::from),
+            path: variable("PATH"),
+            exports: exports(),
+            folders: Folders::of_the_user(),
+        }
+    }
+}
+
+impl Folders {
+    fn of_the_user() -> Self {
+        etcetera::choose_base_strategy().map_or_else(
+            // A process without a home keeps its things beside itself.
+            |_| Self::below(&PathBuf::from(".kassa")),
+            |user| Self {
+                cache: user.cache_dir(),
+                data: user.data_dir(),
+                config: user.config_dir(),
+            },
+        )
+    }
+
+    fn below(folder: &std::path::Path) -> Self {
+        Self {
+            cache: folder.join("cache"),
+            data: folder.join("data"),
+            config: folder.join("config"),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one door")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Whether the standard variables ask for an export.
+fn exports() -> bool {
+    let asked = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
+        .into_iter()
+        .chain(["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"])
+        .any(|name| variable(name).is_some());
+    let disabled = variable("OTEL_SDK_DISABLED").is_some_and(|value| value == "true");
+    asked && !disabled
+}

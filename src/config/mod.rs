@@ -1,0 +1,237 @@
+//! What may differ between two deployments, and the only door to the environment.
+//!
+//! Layers, weakest first: `config/default.toml` as built in, the profile, the nats context,
+//! `NATS_…`, `KASSA_…`, flags. Unknown keys are mistakes, and so is a profile that is not there.
+
+mod context;
+mod environment;
+mod layers;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+pub use environment::{Environment, Folders};
+pub use layers::{ConfigError, Layers, Origin};
+
+use crate::domain::{Policy, Token};
+use crate::wire::{Encoding, MarketName};
+
+/// Everything that may be set. `config/default.toml` says what each setting means.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The market.
+    pub market: MarketName,
+    /// Units: milliseconds.
+    pub stop_grace_ms: u64,
+    /// Where to connect.
+    pub nats: NatsConfig,
+    /// What is logged.
+    pub log: LogConfig,
+    /// Bounds of the committer.
+    pub committer: CommitterConfig,
+    /// Rules for orders.
+    pub order: OrderConfig,
+    /// Pace of the views.
+    pub views: ViewsConfig,
+    /// The feed.
+    pub feed: FeedConfig,
+    /// The payer.
+    pub payer: PayerConfig,
+    /// The simulated gateway.
+    pub gateway: GatewayConfig,
+}
+
+/// Where to connect, and as whom.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NatsConfig {
+    /// Servers, separated by commas.
+    pub url: String,
+    /// A context of the nats command line.
+    pub context: Option<String>,
+    /// Credentials file.
+    pub creds: Option<PathBuf>,
+    /// File with an NKEY seed.
+    pub nkey: Option<PathBuf>,
+    /// User name.
+    pub user: Option<String>,
+    /// Password.
+    pub password: Option<SecretString>,
+    /// Certificates to trust.
+    pub ca: Option<PathBuf>,
+    /// Client certificate.
+    pub cert: Option<PathBuf>,
+    /// Key of the client certificate.
+    pub key: Option<PathBuf>,
+    /// User of the system account.
+    pub system_user: Option<String>,
+    /// Password of the system account.
+    pub system_password: Option<SecretString>,
+}
+
+/// What is logged.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// A level, or directives.
+    pub filter: String,
+    /// How.
+    pub format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Bounds of the committer.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommitterConfig {
+    /// Commands of one commit.
+    pub commands_max: Bounded<1, 5_000>,
+    /// Bytes of one commit.
+    pub bytes_max: Bounded<16_384, 245_760>,
+    /// SKUs whose stock one commit moves; with the commit itself at most 1,000 messages, the most
+    /// that the server takes in a batch.
+    pub skus_max: Bounded<100, 999>,
+    /// Commits between two snapshots.
+    pub snapshot_every: Bounded<1, 10_000_000>,
+    /// Commands that may wait.
+    pub queue: Bounded<1, 1_000_000>,
+}
+
+/// Rules for orders.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderConfig {
+    /// Units: seconds.
+    pub hold_s: Bounded<1, 259_200>,
+}
+
+/// Pace of the views.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ViewsConfig {
+    /// Units: milliseconds.
+    pub quiet_ms: Bounded<0, 10_000>,
+    /// Units: milliseconds.
+    pub busy_ms: Bounded<0, 10_000>,
+}
+
+/// The feed.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeedConfig {
+    /// How events are written.
+    pub encoding: FeedEncoding,
+}
+
+/// How events are written to the feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeedEncoding {
+    /// JSON.
+    Json,
+    /// MessagePack.
+    Msgpack,
+}
+
+impl FeedEncoding {
+    /// As the wire knows it.
+    #[must_use]
+    pub const fn encoding(self) -> Encoding {
+        match self {
+            Self::Json => Encoding::Json,
+            Self::Msgpack => Encoding::MessagePack,
+        }
+    }
+}
+
+/// The payer.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PayerConfig {
+    /// Calls under way at once.
+    pub concurrency: Bounded<1, 100_000>,
+}
+
+/// The simulated gateway.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayConfig {
+    /// Two gateways with one seed behave alike.
+    pub seed: u64,
+    /// Units: milliseconds.
+    pub latency_min_ms: Bounded<0, 600_000>,
+    /// Units: milliseconds.
+    pub latency_max_ms: Bounded<0, 600_000>,
+    /// Units: of 100,000 charges.
+    pub declined_per_100k: Bounded<0, 100_000>,
+    /// Codes for them, in turn.
+    pub decline_codes: Vec<Token>,
+    /// Units: of 100,000 calls.
+    pub unavailable_per_100k: Bounded<0, 100_000>,
+    /// Units: of 100,000 calls.
+    pub answer_lost_per_100k: Bounded<0, 100_000>,
+    /// Where its books are.
+    pub ledger: Option<PathBuf>,
+}
+
+impl Config {
+    /// What the domain goes by.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy { hold: Duration::from_secs(self.order.hold_s.get()) }
+    }
+
+    /// How long the roles of a group have to stop.
+    #[must_use]
+    pub const fn stop_grace(&self) -> Duration {
+        Duration::from_millis(self.stop_grace_ms)
+    }
+}
+
+/// A number between two bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u64")]
+pub struct Bounded<const MIN: u64, const MAX: u64>(u64);
+
+impl<const MIN: u64, const MAX: u64> Bounded<MIN, MAX> {
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The number, as a count of things in memory.
+    #[must_use]
+    pub fn count(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> TryFrom<u64> for Bounded<MIN, MAX> {
+    type Error = String;
+
+    fn try_from(number: u64) -> Result<Self, String> {
+        if (MIN..=MAX).contains(&number) {
+            Ok(Self(number))
+        } else {
+            Err(format!("must be {MIN} to {MAX}, is {number}"))
+        }
+    }
+}
