@@ -29,19 +29,23 @@ pub(super) fn command_id() -> anyhow::Result<CommandId> {
     Ok(CommandId::try_from(new_uuid(SystemClock.now()))?)
 }
 
+/// The commands that list a SKU with `stock` units.
+pub(super) fn list_and_fill(number: usize, stock: i64) -> anyhow::Result<[Command; 2]> {
+    let sku = sku(number)?;
+    let (unit_price_minor, currency) = price()?;
+    let name = Text::try_from(format!("Thing {number}").as_str())?;
+    let list = ListSku { sku: sku.clone(), name, unit_price_minor, currency, per_order_max: None };
+    let reference: Token = "bench".parse()?;
+    let delta = StockDelta::try_new(stock)?;
+    let reason = Text::try_from("filling the shelves")?;
+    let adjust = AdjustStock { sku, delta, reason, reference };
+    Ok([Command::ListSku(list), Command::AdjustStock(adjust)])
+}
+
 /// Lists `skus` SKUs with `stock` units each.
 pub(super) async fn fill(client: &Client, skus: usize, stock: i64) -> anyhow::Result<()> {
     let one = |number: usize| async move {
-        let sku = sku(number)?;
-        let (unit_price_minor, currency) = price()?;
-        let name = Text::try_from(format!("Thing {number}").as_str())?;
-        let list =
-            ListSku { sku: sku.clone(), name, unit_price_minor, currency, per_order_max: None };
-        let reference: Token = "bench".parse()?;
-        let delta = StockDelta::try_new(stock)?;
-        let reason = Text::try_from("filling the shelves")?;
-        let adjust = AdjustStock { sku, delta, reason, reference };
-        for command in [Command::ListSku(list), Command::AdjustStock(adjust)] {
+        for command in list_and_fill(number, stock)? {
             let outcome = client.send(command_id()?, &command, None).await?;
             ensure!(outcome.result == OutcomeKind::Accepted, "{outcome:?}");
         }

@@ -44,7 +44,7 @@ pub struct Load {
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) placed: u64,
-    pub(super) unanswered: u64,
+    pub(super) sent_again: u64,
     pub(super) started: Instant,
     /// From the moment a buyer was due to the confirmation. Units: microseconds.
     pub(super) confirmed: Histogram<u64>,
@@ -75,8 +75,7 @@ pub(super) async fn run_load(
         observer: observer.clone(),
         next: AtomicU64::new(0),
         placed: AtomicU64::new(0),
-        unanswered: AtomicU64::new(0),
-        started,
+        sent_again: AtomicU64::new(0),
         deadline,
     });
     let mut confirmed = histogram()?;
@@ -116,7 +115,7 @@ pub(super) async fn run_load(
     }
     Ok(Seen {
         placed: shared.placed.load(Ordering::Relaxed),
-        unanswered: shared.unanswered.load(Ordering::Relaxed),
+        sent_again: shared.sent_again.load(Ordering::Relaxed),
         started,
         confirmed,
     })
@@ -127,8 +126,7 @@ struct Buyers {
     observer: Observer,
     next: AtomicU64,
     placed: AtomicU64,
-    unanswered: AtomicU64,
-    started: Instant,
+    sent_again: AtomicU64,
     deadline: Option<Instant>,
 }
 
@@ -168,7 +166,7 @@ impl Buyers {
                 Err(Unanswered::Busy { retry_after }) => tokio::time::sleep(retry_after).await,
                 // The same command again: it is decided once.
                 Err(Unanswered::Unknown(_)) => {
-                    self.unanswered.fetch_add(1, Ordering::Relaxed);
+                    self.sent_again.fetch_add(1, Ordering::Relaxed);
                 }
                 Err(error @ Unanswered::Unsendable(_)) => {
                     self.observer.forget(order_id);

@@ -2,6 +2,7 @@
 //! afterwards.
 
 mod catalogue;
+mod engine;
 mod load;
 mod observer;
 mod orders;
@@ -9,7 +10,8 @@ mod raw;
 mod report;
 mod world;
 
+pub use engine::{EngineOptions, bench_engine};
 pub use load::{Load, Pace};
 pub use orders::{OrdersOptions, bench_orders};
-pub use report::{Report, Summary};
-pub use world::{Nodes, World, WorldOptions};
+pub use report::{EngineReport, Report, Summary};
+pub use world::{Embedded, Nodes, Servers, World, WorldOptions};

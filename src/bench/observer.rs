@@ -77,14 +77,15 @@ impl Observer {
         self.observed().waiting.remove(&order_id);
     }
 
-    /// Follows the log from its end.
+    /// Follows the log after `end`.
     pub(super) async fn follow_log(
         self,
         connection: Connection,
         subjects: Subjects,
+        end: Sequence,
     ) -> anyhow::Result<()> {
         let log = JsLog::open(&connection, subjects.stream("EVENTS")).await?;
-        let mut tail = log.follow(&subjects.commit(), log.end().await?).await?;
+        let mut tail = log.follow(&subjects.commit(), end).await?;
         loop {
             for entry in tail.next(64).await? {
                 let commit = Commit::decode(&entry.payload)?;
@@ -102,7 +103,7 @@ impl Observer {
     ) -> anyhow::Result<()> {
         let log = JsLog::open(&connection, Subjects::bucket_stream(&bucket)).await?;
         let subject = Subjects::position_key(&bucket);
-        let mut tail = log.follow(&subject, log.end().await?).await?;
+        let mut tail = log.follow(&subject, Sequence::START).await?;
         loop {
             for entry in tail.next(64).await? {
                 let position = Position::decode(&entry.payload)?;

@@ -20,7 +20,7 @@ const BATCH: usize = 1_000;
 /// What keeps the stream from being made or written.
 pub(super) async fn raw_batch_rate(
     connection: &Connection,
-    replicas: usize,
+    replicas: u64,
     duration: Duration,
 ) -> anyhow::Result<f64> {
     let config = json!({

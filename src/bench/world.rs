@@ -9,7 +9,7 @@ use anyhow::Context;
 use crate::domain::Policy;
 use crate::gateway::{SimulatedGateway, Simulation};
 use crate::nats::provision::{apply, assets, plan};
-use crate::nats::{Connection, ConnectionOptions};
+use crate::nats::{Connection, ConnectionOptions, Scratch};
 use crate::role::committer::Bounds;
 use crate::role::payer::Payments;
 use crate::run::{Paces, Role, Running, Setup, start};
@@ -39,6 +39,31 @@ impl Nodes {
 /// What to measure on.
 #[derive(Clone, Debug)]
 pub struct WorldOptions {
+    /// The servers.
+    pub servers: Servers,
+    /// The roles of this process.
+    pub roles: Vec<Role>,
+    /// How long a hold lasts.
+    pub policy: Policy,
+}
+
+/// Whose servers.
+#[derive(Clone, Debug)]
+pub enum Servers {
+    /// Our own, for this run.
+    Embedded(Embedded),
+    /// Somebody's; the market is made there and deleted afterwards.
+    Theirs {
+        /// How to connect.
+        nats: Box<ConnectionOptions>,
+        /// Copies of every stream.
+        replicas: u64,
+    },
+}
+
+/// Servers of our own.
+#[derive(Clone, Debug)]
+pub struct Embedded {
     /// The server's program.
     pub program: PathBuf,
     /// Where its data goes.
@@ -47,10 +72,18 @@ pub struct WorldOptions {
     pub nodes: Nodes,
     /// When a write is durable.
     pub sync: Sync,
-    /// The roles of this process.
-    pub roles: Vec<Role>,
-    /// How long a hold lasts.
-    pub policy: Policy,
+}
+
+impl WorldOptions {
+    /// Copies of every stream.
+    #[must_use]
+    pub const fn replicas(&self) -> u64 {
+        match &self.servers {
+            Servers::Embedded(Embedded { nodes: Nodes::One, .. }) => 1,
+            Servers::Embedded(Embedded { nodes: Nodes::Three, .. }) => 3,
+            Servers::Theirs { replicas, .. } => *replicas,
+        }
+    }
 }
 
 /// Servers and roles that run.
@@ -72,11 +105,21 @@ impl World {
     ///
     /// Whatever keeps one of them from starting.
     pub async fn start(options: &WorldOptions) -> anyhow::Result<Self> {
-        let servers = start_servers(options).await?;
-        let url = servers.iter().map(Server::url).collect::<Vec<_>>().join(",");
-        let market: MarketName = "main".parse()?;
-        let nats = ConnectionOptions { url, name: "kassa bench".into(), ..Default::default() };
-        let replicas = u64::try_from(options.nodes.count())?;
+        let replicas = options.replicas();
+        let (servers, nats, market) = match &options.servers {
+            Servers::Embedded(embedded) => {
+                let servers = start_servers(embedded).await?;
+                let url = servers.iter().map(Server::url).collect::<Vec<_>>().join(",");
+                let nats =
+                    ConnectionOptions { url, name: "kassa bench".into(), ..Default::default() };
+                (servers, nats, "main".to_owned())
+            }
+            // A name that no market has: its streams are deleted afterwards.
+            Servers::Theirs { nats, .. } => {
+                (Vec::new(), (**nats).clone(), format!("bench{:08x}", rand::random::<u32>()))
+            }
+        };
+        let market: MarketName = market.parse()?;
         provision(&nats, &market, replicas).await?;
         let setup = Setup {
             nats,
@@ -116,13 +159,30 @@ impl World {
         if let Some(running) = self.running.take() {
             running.stop(GRACE).await;
         }
+        if self.servers.is_empty()
+            && let Err(error) = self.delete_market().await
+        {
+            tracing::warn!("the streams of {} are still there: {error:#}", self.setup.market);
+        }
         for server in &mut self.servers {
             server.stop().await;
         }
     }
+
+    /// Deletes the streams that were made for this run on somebody's server.
+    async fn delete_market(&self) -> anyhow::Result<()> {
+        let connection = self.connect("kassa bench").await?;
+        for asset in assets(&self.setup.market, None, None::<&Path>)? {
+            // Leases are every market's, and expire.
+            if asset.stream != Subjects::bucket_stream(Subjects::lease_bucket()) {
+                Scratch::existing(&connection, &asset.stream).delete().await?;
+            }
+        }
+        Ok(())
+    }
 }
 
-async fn start_servers(options: &WorldOptions) -> anyhow::Result<Vec<Server>> {
+async fn start_servers(options: &Embedded) -> anyhow::Result<Vec<Server>> {
     let count = options.nodes.count();
     let ports = free_ports(count)?;
     let routes = free_ports(count)?;

@@ -1,6 +1,7 @@
 //! The command line. Parses, calls, shows; decides nothing.
 
 mod attention;
+mod bench;
 mod codes;
 mod dev;
 mod doctor;
@@ -16,6 +17,7 @@ mod sku;
 mod stock;
 mod streams;
 mod traffic;
+mod verify;
 mod when;
 
 use std::collections::BTreeMap;
@@ -99,8 +101,12 @@ enum Subcommands {
     /// Look at what needs a human
     #[command(subcommand)]
     Attention(attention::AttentionCommand),
+    /// Prove over the whole log that nothing was oversold, lost or edited
+    Verify(verify::VerifyArguments),
     /// Say what the attached server is, and what it really promises
     Doctor,
+    /// Measure
+    Bench(Box<bench::BenchArguments>),
     /// Look at the settings
     #[command(subcommand)]
     Config(settings::ConfigCommand),
@@ -152,7 +158,9 @@ async fn dispatch(session: &Session, command: Subcommands) -> Result<(), Failure
         Subcommands::Sku(command) => sku::sku(session, command).await,
         Subcommands::Events(command) => events::events(session, command).await,
         Subcommands::Attention(command) => attention::attention(session, command).await,
+        Subcommands::Verify(arguments) => verify::verify(session, arguments).await,
         Subcommands::Doctor => doctor::doctor(session).await,
+        Subcommands::Bench(arguments) => Box::pin(bench::bench(session, *arguments)).await,
         Subcommands::Config(command) => settings::settings(session, command),
         Subcommands::Completions { shell } => {
             let mut script = Vec::new();

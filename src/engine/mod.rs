@@ -10,6 +10,7 @@ mod reader;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 pub use drive::{Ended, Error, Machine, Source, drive};
 pub use follower::{
@@ -18,3 +19,4 @@ pub use follower::{
 pub use lease::Candidate;
 pub use reader::{ViewReader, Watch};
 pub use settle::{Settled, settle};
+pub use verify::{Progress, verify_log};

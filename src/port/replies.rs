@@ -18,6 +18,9 @@ pub struct Arrived {
     pub request: Box<Request>,
     /// Who wants to know what becomes of it.
     pub answer_to: Option<AnswerTo>,
+    /// Whether it lies in the command stream. Published commands are decided in their order there:
+    /// the position says that all before it are decided.
+    pub published: bool,
 }
 
 /// Where an answer goes, and how it is written.
@@ -49,13 +52,14 @@ pub trait Replies: Send + Sync + 'static {
 }
 
 impl Arrived {
-    /// The commands of one message, each with its part of the way back.
+    /// The commands of one requested message, each with its part of the way back.
     #[must_use]
     pub fn all(received: Received, to: Option<(&str, Encoding)>) -> Vec<Self> {
         let Received { requests, several } = received;
         let of = requests.len();
         let arrived = requests.into_iter().enumerate().map(|(index, request)| Self {
             request: Box::new(request),
+            published: false,
             answer_to: to.map(|(subject, encoding)| AnswerTo {
                 subject: subject.to_owned(),
                 encoding,

@@ -16,6 +16,7 @@ mod outcome;
 mod position;
 mod snapshot;
 mod subject;
+mod verify;
 
 pub use chain::{Chain, Hash};
 pub use command::{
@@ -32,3 +33,4 @@ pub use outcome::{Outcome, OutcomeKind};
 pub use position::Position;
 pub use snapshot::{BadSnapshot, FoldError, LOGIC, Snapshot};
 pub use subject::{InvalidMarketName, MarketName, Subjects};
+pub use verify::{Verified, Verifier};

@@ -1,1 +1,78 @@
-//! Invariants over a whole log.
+//! The auditor's books: kept from the events alone, and by other code than the committer's.
+//!
+//! A verifier that shares the decider's arithmetic shares its defects. What is checked here is
+//! written down once more, as plainly as possible: units, holds, orders, outcomes.
+
+mod books;
+mod orders;
+mod outcomes;
+mod shelves;
+
+use std::fmt;
+
+use serde::Serialize;
+
+pub use books::Books;
+pub use shelves::Moved;
+
+use super::Sequence;
+
+/// A promise about the log. `docs/adr` and the glossary use the same names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum Invariant {
+    /// Nothing is promised that is not there; nothing counted is below zero.
+    I1,
+    /// Nothing but stock events changes stock; what is reserved is the sum of open holds.
+    I2,
+    /// Every hold ends once, for the quantity that was reserved.
+    I3,
+    /// Every command has one outcome, and no outcome is without a command.
+    I4,
+    /// What is captured for a confirmed order is its total, once.
+    I5,
+    /// Every commit is there with all its ledger entries, and they equal the fold.
+    I7,
+    /// Sequences, commit numbers, epochs, positions and time never go back and leave no gap.
+    I8,
+    /// The committer's own fold of the log comes to the same as these books.
+    I9,
+    /// Every order goes a legal path; what is deducted was paid before.
+    I11,
+    /// Nothing expires before its deadline.
+    I12,
+    /// Every commit names the hash of the one before it.
+    I15,
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// Something in the log that may not be there, or something missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// Where.
+    pub sequence: Sequence,
+    /// Which event of the commit, when it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+    /// Which promise it breaks.
+    pub invariant: Invariant,
+    /// What is wrong, in a sentence.
+    pub detail: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sequence, index, invariant, detail } = self;
+        match index {
+            Some(index) => write!(f, "sequence {sequence}.{index}: {invariant}: {detail}"),
+            None => write!(f, "sequence {sequence}: {invariant}: {detail}"),
+        }
+    }
+}
+
+/// What one event, or the end of a commit, broke.
+pub(super) type Fault = (Invariant, String);

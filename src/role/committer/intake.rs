@@ -66,7 +66,11 @@ fn read_published(entry: &Entry, subjects: &Subjects) -> Vec<Arrived> {
         source.as_ref().is_some_and(|source| subjects.may_receive_outcome(source, subject))
     };
     let encoding = content_type.and_then(Encoding::from_content_type).unwrap_or(Encoding::Json);
-    Arrived::all(received, reply_to.filter(may).map(|subject| (subject, encoding)))
+    let mut arrived = Arrived::all(received, reply_to.filter(may).map(|to| (to, encoding)));
+    for command in &mut arrived {
+        command.published = true;
+    }
+    arrived
 }
 
 /// What the engine reads: commands of both kinds, in the order in which they came.

@@ -1,12 +1,13 @@
 //! Deciding what has arrived, and packing it into one commit.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::error;
 
+use super::draft::{Decided, Draft, Flight};
+use super::turns::Turns;
 use crate::domain::market::{LedgerEntry, Request, Verdict};
 use crate::domain::{
     Address, CommandRejected, Event, Market, OrderId, Policy, Recorded, Refusal, Sequence, Source,
@@ -15,7 +16,7 @@ use crate::domain::{
 use crate::engine::{Error, Machine};
 use crate::port::{AnswerTo, Arrived, Batch, Clock, Committed, Message, Replies};
 use crate::wire::{
-    Chain, CommitDraft, CommitHead, Hash, Ledger, Outcome, OutcomeKind, Snapshot, Subjects, headers,
+    Chain, CommitHead, Hash, Ledger, Outcome, OutcomeKind, Snapshot, Subjects, headers,
 };
 
 /// How often deadlines are looked at. Overdue holds resolve within seconds; four looks a second
@@ -51,8 +52,8 @@ pub struct Committer<C, R> {
     state: Snapshot,
     draft: Draft,
     flight: Option<Flight>,
-    /// What did not fit into the draft; it is first in the next one.
-    waiting: VecDeque<Arrived>,
+    /// What is not in the draft yet.
+    waiting: Turns,
     next_sweep: Instant,
     rules: Rules,
     subjects: Subjects,
@@ -74,33 +75,6 @@ pub struct Rules {
     pub snapshot_every: u64,
 }
 
-/// The commit that is being filled.
-#[derive(Default)]
-struct Draft {
-    commit: CommitDraft,
-    decided: Vec<Decided>,
-    position: Sequence,
-    /// When the last decision in it was made.
-    at: Timestamp,
-    begun: bool,
-}
-
-/// The commit that is on its way.
-struct Flight {
-    chain: Chain,
-    decided: Vec<Decided>,
-    /// The state right after it, when one is to be kept.
-    snapshot: Option<Snapshot>,
-}
-
-/// A command and how it ends once the commit is durable.
-struct Decided {
-    arrived: Arrived,
-    result: OutcomeKind,
-    at: Address,
-    refusal: Option<Refusal>,
-}
-
 impl<C: Clock, R: Replies> Committer<C, R> {
     /// A committer that has opened the market at the end of `state`.
     pub fn new(
@@ -114,7 +88,7 @@ impl<C: Clock, R: Replies> Committer<C, R> {
             state,
             draft: Draft::default(),
             flight: None,
-            waiting: VecDeque::new(),
+            waiting: Turns::default(),
             next_sweep: Instant::now() + SWEEP,
             rules,
             subjects,
@@ -136,7 +110,7 @@ impl<C: Clock, R: Replies> Committer<C, R> {
     pub fn into_open(self) -> Vec<Arrived> {
         let flight = self.flight.into_iter().flat_map(|flight| flight.decided);
         let decided = flight.chain(self.draft.decided).map(|decided| decided.arrived);
-        decided.chain(self.waiting).collect()
+        decided.chain(self.waiting.into_all()).collect()
     }
 
     /// Where the commit that is being filled will stand.
@@ -222,15 +196,32 @@ impl<C: Clock, R: Replies> Committer<C, R> {
             && self.state.market.touched().saturating_add(more) <= skus
     }
 
-    /// Decides what did not fit before, as far as it fits now.
-    fn refill(&mut self) -> Result<(), Error> {
-        while let Some(arrived) = self.waiting.pop_front() {
-            if let Some(back) = self.decide(arrived)? {
-                self.waiting.push_front(back);
-                break;
-            }
-        }
+    /// Decides what waits and whose turn it is, as far as it fits.
+    fn fill(&mut self) -> Result<(), Error> {
+        while !self.draft.full
+            && self.draft.decided.len() < self.rules.bounds.commands
+            && let Some(arrived) = self.waiting.next()
+            && self.decide_or_keep(arrived)?
+        {}
         Ok(())
+    }
+
+    /// Decides what waits and may share the commit that is about to go.
+    fn share(&mut self) -> Result<(), Error> {
+        while let Some(arrived) = self.waiting.shared(self.draft.decided.len())
+            && self.decide_or_keep(arrived)?
+        {}
+        Ok(())
+    }
+
+    /// Decides a command into the draft, or has it wait when there is no room for it.
+    fn decide_or_keep(&mut self, arrived: Arrived) -> Result<bool, Error> {
+        let back = self.decide(arrived)?;
+        self.draft.full = back.is_some();
+        if let Some(back) = back {
+            self.waiting.push_front(back);
+        }
+        Ok(!self.draft.full)
     }
 
     /// Answers commands whose outcomes are durable.
@@ -276,24 +267,28 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
     type Input = Arrived;
 
     fn room(&self) -> usize {
-        if !self.waiting.is_empty() || self.rules.bounds.bytes <= self.draft.commit.bytes() {
-            return 0;
-        }
-        self.rules.bounds.commands.saturating_sub(self.draft.decided.len())
+        // One commit of each kind beside the one that is being filled.
+        let held = self.waiting.len().saturating_add(self.draft.decided.len());
+        self.rules.bounds.commands.saturating_mul(3).saturating_sub(held)
     }
 
     async fn take_in(&mut self, inputs: Vec<Arrived>) -> Result<(), Error> {
         self.waiting.extend(inputs);
-        self.refill()
+        self.fill()
     }
 
     fn draft(&mut self, _last: bool) -> Result<Option<Batch>, Error> {
-        if self.draft.commit.events() == 0 {
+        self.share()?;
+        while self.draft.commit.events() == 0 {
             // Nothing to append, and what is repeated is durable: no commit is under way.
             self.draft.begun = false;
             let repeated = std::mem::take(&mut self.draft.decided);
             self.answer(repeated);
-            return Ok(None);
+            self.waiting.pass();
+            if self.waiting.len() == 0 {
+                return Ok(None);
+            }
+            self.fill()?;
         }
         let at = self.now();
         let mut draft = std::mem::take(&mut self.draft);
@@ -310,7 +305,8 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
         self.flight = Some(Flight { chain, decided: draft.decided, snapshot });
         // The buffer is used again.
         self.draft.commit = draft.commit;
-        self.refill()?;
+        self.waiting.pass();
+        self.fill()?;
         Ok(Some(batch))
     }
 

@@ -3,6 +3,7 @@
 //! Every instance follows the log; the one with the lease decides. What keeps two of them apart is
 //! not the lease but the fence on every commit.
 
+mod draft;
 mod intake;
 mod machine;
 mod open;
@@ -10,6 +11,7 @@ mod run;
 mod state;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use machine::{Bounds, Committer, Decide, Rules};
 pub use open::open;

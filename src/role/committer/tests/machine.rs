@@ -49,6 +49,7 @@ impl Rig {
     async fn take_in(&mut self, requests: &[Request]) {
         let arrived = |request: &Request| Arrived {
             request: Box::new(request.clone()),
+            published: false,
             answer_to: Some(AnswerTo {
                 subject: "_INBOX.1".to_owned(),
                 encoding: Encoding::Json,
@@ -137,16 +138,17 @@ async fn what_does_not_fit_is_first_in_the_next_commit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_committer_takes_no_more_than_a_commit_holds() {
+async fn a_committer_takes_in_no_more_than_three_commits_hold() {
     let bounds = Bounds { commands: 2, ..Bounds::default() };
     let mut rig = Rig::new(bounds, Market::decide);
-    assert_eq!(rig.machine.room(), 2);
-    rig.take_in(&[list("a", PRICE, "EUR")]).await;
-    assert_eq!(rig.machine.room(), 1);
-    rig.take_in(&[list("b", PRICE, "EUR")]).await;
+    assert_eq!(rig.machine.room(), 6);
+    let lists: Vec<_> = ["a", "b", "c", "d", "e", "f"].map(|n| list(n, PRICE, "EUR")).into();
+    rig.take_in(&lists[..1]).await;
+    assert_eq!(rig.machine.room(), 5);
+    rig.take_in(&lists[1..]).await;
     assert_eq!(rig.machine.room(), 0);
     let batch = rig.draft().unwrap();
-    assert_eq!(rig.machine.room(), 2, "what arrives during a commit is the next one");
+    assert_eq!(rig.machine.room(), 6, "what arrives during a commit is the next one");
     rig.land(&batch);
 }
 

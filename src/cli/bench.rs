@@ -1,0 +1,286 @@
+//! `kassa bench`: how fast it is, and the proof that it was right.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::codes::Code;
+use super::dev::nats_server;
+use super::failure::Failure;
+use super::output::{Show, pairs};
+use super::session::{Session, connection_options};
+use super::sku::usage;
+use crate::bench::{
+    Embedded, EngineOptions, EngineReport, Load, Nodes, OrdersOptions, Pace, Report, Servers,
+    Summary, WorldOptions, bench_engine, bench_orders,
+};
+use crate::domain::Policy;
+use crate::nats::{ConnectionOptions, Intake};
+use crate::run::Role;
+use crate::server::Sync;
+
+/// Orders of a run that says neither how many nor how long.
+const ORDERS: u64 = 50_000;
+/// Buyers at once in a run that says neither how many nor how fast.
+const CONCURRENCY: usize = 1_000;
+
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct BenchArguments {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    orders: OrdersArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// The committer alone, fed in process on a real log
+    Engine(EngineArguments),
+}
+
+#[derive(Args, Debug)]
+struct OrdersArguments {
+    /// Orders in all [default: 50000]
+    #[arg(long, value_name = "N")]
+    orders: Option<u64>,
+    /// For how long buyers come, as in 30s
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    duration: Option<Duration>,
+    /// Buyers a second, whether those before them are served or not
+    #[arg(long, value_name = "R", conflicts_with = "concurrency")]
+    rate: Option<f64>,
+    /// Buyers at a time, each followed by the next as soon as it is served [default: 1000]
+    #[arg(long, value_name = "C")]
+    concurrency: Option<usize>,
+    /// SKUs they choose from; 1 is one hot SKU
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    skus: usize,
+    /// Lines of each basket
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    lines: usize,
+    /// Units of each SKU; few enough, and they run out
+    #[arg(long, value_name = "N", default_value_t = 1_000_000_000)]
+    stock: i64,
+    /// How commands come in
+    #[arg(long, value_enum, default_value_t = IntakeArgument::Ask)]
+    intake: IntakeArgument,
+    /// Have each buyer's commands travel with those of others
+    #[arg(long)]
+    bundled: bool,
+    #[command(flatten)]
+    servers: ServerArguments,
+}
+
+#[derive(Args, Debug)]
+struct EngineArguments {
+    /// Orders in all
+    #[arg(long, value_name = "N", default_value_t = 200_000)]
+    orders: u64,
+    /// Orders under way at once
+    #[arg(long, value_name = "C", default_value_t = 1_000)]
+    concurrency: usize,
+    /// SKUs they choose from; 1 is one hot SKU
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    skus: usize,
+    /// Lines of each basket
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    lines: usize,
+    #[command(flatten)]
+    servers: ServerArguments,
+}
+
+#[derive(Args, Debug)]
+struct ServerArguments {
+    /// Servers: 1, or 3 as a cluster. Of our own, unless --nats names some; copies of every
+    /// stream: as many
+    #[arg(long, value_enum, default_value_t = NodesArgument::One)]
+    nodes: NodesArgument,
+    /// When a write of a server of our own is durable
+    #[arg(long, value_enum, default_value_t)]
+    sync: Sync,
+    /// The nats-server to start
+    #[arg(long, value_name = "FILE")]
+    nats_server: Option<PathBuf>,
+}
+
+/// What --nats says for servers of our own, which are the default here.
+const EMBEDDED: &str = "embedded";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum NodesArgument {
+    /// One.
+    #[value(name = "1")]
+    One,
+    /// Three.
+    #[value(name = "3")]
+    Three,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum IntakeArgument {
+    /// Requested: the answer is the outcome.
+    Ask,
+    /// Published: the answer is that it is stored.
+    Publish,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no time such as 500ms, 30s or 2m");
+    let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at_checked(digits).ok_or_else(wrong)?;
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    match unit {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
+        _ => Err(wrong()),
+    }
+}
+
+pub(super) async fn bench(session: &Session, arguments: BenchArguments) -> Result<(), Failure> {
+    match arguments.what {
+        None => orders(session, &arguments.orders).await,
+        Some(What::Engine(arguments)) => Box::pin(engine(session, &arguments)).await,
+    }
+}
+
+async fn orders(session: &Session, arguments: &OrdersArguments) -> Result<(), Failure> {
+    let pace = match (arguments.rate, arguments.concurrency) {
+        (Some(rate), _) if rate.is_finite() && 0.0 < rate => Pace::Rate(rate),
+        (Some(_), _) => return Err(usage("--rate", &"must be above 0")),
+        (None, concurrency) => {
+            Pace::Concurrency(at_least_one("--concurrency", concurrency.unwrap_or(CONCURRENCY))?)
+        }
+    };
+    let enough = arguments.orders.or_else(|| arguments.duration.is_none().then_some(ORDERS));
+    let ephemeral = ephemeral()?;
+    let roles = vec![Role::Committer, Role::Projector, Role::Payer];
+    let report = bench_orders(&OrdersOptions {
+        world: world(session, &arguments.servers, ephemeral.path(), roles).await?,
+        load: Load {
+            pace,
+            orders: enough,
+            duration: arguments.duration,
+            skus: at_least_one("--skus", arguments.skus)?,
+            lines: at_least_one("--lines", arguments.lines)?,
+        },
+        stock: arguments.stock,
+        intake: match arguments.intake {
+            IntakeArgument::Ask => Intake::Ask,
+            IntakeArgument::Publish => Intake::Publish,
+        },
+        bundled: arguments.bundled,
+    })
+    .await?;
+    session.show(&report)?;
+    match report.violation {
+        Some(violation) => Err(Failure::new(Code::LogViolation, violation)),
+        None => Ok(()),
+    }
+}
+
+async fn engine(session: &Session, arguments: &EngineArguments) -> Result<(), Failure> {
+    let ephemeral = ephemeral()?;
+    let options = EngineOptions {
+        world: world(session, &arguments.servers, ephemeral.path(), Vec::new()).await?,
+        orders: arguments.orders,
+        concurrency: at_least_one("--concurrency", arguments.concurrency)?,
+        skus: at_least_one("--skus", arguments.skus)?,
+        lines: at_least_one("--lines", arguments.lines)?,
+    };
+    session.show(&Box::pin(bench_engine(&options)).await?)
+}
+
+fn at_least_one(argument: &str, count: usize) -> Result<usize, Failure> {
+    if count == 0 { Err(usage(argument, &"must be at least 1")) } else { Ok(count) }
+}
+
+fn ephemeral() -> Result<tempfile::TempDir, Failure> {
+    let folder = tempfile::Builder::new().prefix("kassa-bench").tempdir();
+    folder.map_err(|error| anyhow::Error::from(error).into())
+}
+
+async fn world(
+    session: &Session,
+    arguments: &ServerArguments,
+    folder: &std::path::Path,
+    roles: Vec<Role>,
+) -> Result<WorldOptions, Failure> {
+    let nodes = match arguments.nodes {
+        NodesArgument::One => Nodes::One,
+        NodesArgument::Three => Nodes::Three,
+    };
+    let named = session.layers.flags.get("nats.url").filter(|url| *url != EMBEDDED);
+    let servers = if named.is_some() {
+        let nats: ConnectionOptions = connection_options(&session.config.nats, "kassa bench");
+        let replicas = if nodes == Nodes::One { 1 } else { 3 };
+        Servers::Theirs { nats: Box::new(nats), replicas }
+    } else {
+        Servers::Embedded(Embedded {
+            program: nats_server(session, arguments.nats_server.as_deref()).await?.program,
+            folder: folder.to_path_buf(),
+            nodes,
+            sync: arguments.sync,
+        })
+    };
+    Ok(WorldOptions { servers, roles, policy: Policy::default() })
+}
+
+fn latency(summary: &Summary) -> String {
+    format!(
+        "p50 {:.1} ms, p95 {:.1} ms, p99 {:.1} ms, max {:.1} ms",
+        summary.p50_ms, summary.p95_ms, summary.p99_ms, summary.max_ms
+    )
+}
+
+impl Show for Report {
+    fn table(&self) -> String {
+        let proof = match &self.violation {
+            None => format!("passed, {} oversold, in {:.1} s", self.oversold, self.verified_in_s),
+            Some(violation) => format!("FAILED: {violation}"),
+        };
+        let memory = self.peak_memory_mb;
+        pairs([
+            ("orders/s", format!("{:.0}", self.orders_per_s)),
+            ("until in the views", latency(&self.latency)),
+            ("until confirmed", latency(&self.confirmation)),
+            ("placed", self.placed.to_string()),
+            ("confirmed", self.confirmed.to_string()),
+            ("rejected", self.rejected.to_string()),
+            ("cancelled", self.cancelled.to_string()),
+            ("sent again", self.sent_again.to_string()),
+            ("commits", format!("{}, {:.0} commands each", self.commits, self.commands_per_commit)),
+            ("raw batches", format!("{:.0} messages/s", self.raw_batch_msgs_per_s)),
+            ("ratio to raw", format!("{:.2}", self.ratio_to_raw)),
+            ("peak memory", memory.map_or_else(|| "-".to_owned(), |mb| format!("{mb} MB"))),
+            ("verify", proof),
+        ])
+    }
+}
+
+impl Show for EngineReport {
+    fn table(&self) -> String {
+        pairs([
+            ("orders/s", format!("{:.0}", self.orders_per_s)),
+            ("until confirmed", latency(&self.latency)),
+            ("confirmed", self.confirmed.to_string()),
+        ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_unit() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for bad in ["", "30", "s", "3h", "-1s"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `kassa verify`: the proof.
+
+use std::time::Instant;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::codes::Code;
+use super::failure::Failure;
+use super::output::{Show, pairs};
+use super::session::Session;
+use crate::engine::verify_log;
+use crate::wire::Verified;
+
+#[derive(Args, Debug)]
+pub(super) struct VerifyArguments {
+    /// Say nothing while it runs
+    #[arg(long)]
+    quiet: bool,
+}
+
+pub(super) async fn verify(session: &Session, arguments: VerifyArguments) -> Result<(), Failure> {
+    let connected = session.connect().await?;
+    let log = connected.stream("EVENTS").await?;
+    let begun = Instant::now();
+    // Hides itself when nobody watches.
+    let bar = if arguments.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
+    bar.set_style(style()?);
+    let verified = verify_log(&log, &connected.subjects, |progress| {
+        bar.set_length(progress.end.0);
+        bar.set_position(progress.sequence.0);
+        bar.set_message(format!("{} events", progress.events));
+    });
+    let verified = tokio::select! {
+        verified = verified => verified.map_err(anyhow::Error::from)?,
+        stopped = super::interrupted() => {
+            stopped?;
+            bar.finish_and_clear();
+            return Err(Failure::new(Code::Interrupted, "stopped before the end of the log"));
+        }
+    };
+    bar.finish_and_clear();
+    session.show(&verified)?;
+    if let Some(first) = verified.violations.first() {
+        let what = format!("{first}\n  {} violations in all", verified.violations_total);
+        return Err(Failure::new(Code::LogViolation, what));
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    super::output::say(&format!("every promise holds ({seconds:.1} s)"));
+    Ok(())
+}
+
+fn style() -> Result<ProgressStyle, Failure> {
+    let template = "verifying {bar:30} {pos}/{len} messages, {msg}, {per_sec}, {eta} left";
+    ProgressStyle::with_template(template).map_err(|error| anyhow::Error::from(error).into())
+}
+
+impl Show for Verified {
+    fn table(&self) -> String {
+        let mut rows = vec![
+            ("sequences", format!("1 to {}", self.end)),
+            ("commits", self.commits.to_string()),
+            ("events", self.events.to_string()),
+            ("ledger entries", self.entries.to_string()),
+            ("orders", self.orders.to_string()),
+            ("SKUs", self.skus.to_string()),
+            ("units oversold", self.oversold.to_string()),
+            ("violations", self.violations_total.to_string()),
+        ];
+        rows.extend(self.violations.iter().map(|violation| ("", violation.to_string())));
+        pairs(rows)
+    }
+}
