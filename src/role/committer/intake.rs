@@ -3,9 +3,10 @@
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::Sequence;
+use crate::domain::{Sequence, TraceParent};
 use crate::engine::Source;
 use crate::port::{Arrived, Entry, Log, ReadError, Tail};
+use crate::telemetry;
 use crate::wire::{Arrival, Encoding, Subjects, headers, read_commands};
 
 /// Commands taken from the reader at once.
@@ -45,17 +46,17 @@ pub(super) async fn follow_commands<L: Log>(
 fn read_published(entry: &Entry, subjects: &Subjects) -> Vec<Arrived> {
     let content_type = entry.header(headers::CONTENT_TYPE);
     let reply_to = entry.header(headers::KASSA_REPLY_TO);
-    let traceparent = || {
-        let found = entry.headers.iter();
-        let mut found = found.filter(|(name, _)| name.eq_ignore_ascii_case(headers::TRACEPARENT));
-        found.next().map(|(_, value)| value.as_str())
-    };
+    let headers = entry.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let traceparent = telemetry::find(headers);
+    if traceparent.is_some_and(|found| TraceParent::parse(found).is_none()) {
+        telemetry::note_malformed(&entry.subject);
+    }
     let arrival = Arrival {
         subject: &entry.subject,
         content_type,
         kassa_type: entry.header(headers::KASSA_TYPE),
         reply_to,
-        traceparent: traceparent(),
+        traceparent,
         payload: &entry.payload,
         asked_at: entry.time,
         command_seq: Some(entry.sequence),

@@ -54,6 +54,7 @@ impl Rig {
                 subject: "_INBOX.1".to_owned(),
                 encoding: Encoding::Json,
                 part: None,
+                trace: None,
             }),
         };
         self.machine.take_in(requests.iter().map(arrived).collect()).await.unwrap();
