@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::Sequence;
 use crate::engine::Source;
 use crate::port::{Arrived, Entry, Log, ReadError, Tail};
-use crate::wire::{Arrival, Encoding, Subjects, headers, read_commands};
+use crate::wire::{Encoding, Subjects, read_commands};
 
 /// Commands taken from the reader at once.
 const READ_AT_ONCE: usize = 256;
@@ -43,23 +43,8 @@ pub(super) async fn follow_commands<L: Log>(
 }
 
 fn read_published(entry: &Entry, subjects: &Subjects) -> Vec<Arrived> {
-    let content_type = entry.header(headers::CONTENT_TYPE);
-    let reply_to = entry.header(headers::KASSA_REPLY_TO);
-    let traceparent = || {
-        let found = entry.headers.iter();
-        let mut found = found.filter(|(name, _)| name.eq_ignore_ascii_case(headers::TRACEPARENT));
-        found.next().map(|(_, value)| value.as_str())
-    };
-    let arrival = Arrival {
-        subject: &entry.subject,
-        content_type,
-        kassa_type: entry.header(headers::KASSA_TYPE),
-        reply_to,
-        traceparent: traceparent(),
-        payload: &entry.payload,
-        asked_at: entry.time,
-        command_seq: Some(entry.sequence),
-    };
+    let arrival = entry.as_command();
+    let (content_type, reply_to) = (arrival.content_type, arrival.reply_to);
     let received = read_commands(&arrival, subjects);
     let source = received.requests.first().map(|request| request.source.clone());
     let may = |subject: &&str| {
