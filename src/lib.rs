@@ -15,5 +15,6 @@ pub mod port;
 pub mod role;
 pub mod run;
 pub mod server;
+pub mod telemetry;
 pub mod view;
 pub mod wire;

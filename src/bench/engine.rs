@@ -232,6 +232,7 @@ fn arrived(command: Command, source: &str, slot: Option<usize>) -> anyhow::Resul
         subject: slot.map_or_else(String::new, |slot| slot.to_string()),
         encoding: Encoding::MessagePack,
         part: None,
+        trace: None,
     };
     Ok(Arrived { request: Box::new(request), answer_to: Some(answer_to), published: false })
 }

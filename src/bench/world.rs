@@ -144,6 +144,12 @@ impl World {
         Subjects::of(self.setup.market.clone())
     }
 
+    /// Where the servers are.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.setup.nats.url
+    }
+
     /// A connection of its own.
     ///
     /// # Errors

@@ -27,6 +27,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::{Environment, Layers};
+use crate::telemetry;
 use failure::Failure;
 use session::Session;
 
@@ -142,7 +143,9 @@ pub fn main(arguments: Arguments) -> ExitCode {
 
 fn start(arguments: Arguments) -> Result<(), Failure> {
     let session = session(&arguments)?;
-    logging(&session);
+    let settings = session.config.telemetry(&session.environment);
+    // Dropped last: what is told while everything stops is still sent.
+    let _guard = telemetry::init(&settings).map_err(anyhow::Error::from)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(anyhow::Error::from)?;
     runtime.block_on(dispatch(&session, arguments.command))
@@ -200,13 +203,6 @@ fn session(arguments: &Arguments) -> Result<Session, Failure> {
     };
     let config = layers.load().map_err(anyhow::Error::from)?;
     Ok(Session { config, layers, environment, format: global.output })
-}
-
-/// Logs go to stderr.
-fn logging(session: &Session) {
-    let filter = tracing_subscriber::EnvFilter::new(&session.config.log.filter);
-    let _ =
-        tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).try_init();
 }
 
 /// Waits until somebody asks the process to stop.

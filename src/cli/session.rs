@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
+use tracing::Instrument;
 
 use super::codes::Code;
 use super::failure::Failure;
@@ -12,6 +13,7 @@ use crate::domain::{Command, CommandId, Sequence, Source};
 use crate::engine::ViewReader;
 use crate::nats::{Client, Connection, ConnectionOptions, JsLog, api_level};
 use crate::port::{Clock, Commands, SystemClock, new_uuid};
+use crate::telemetry;
 use crate::wire::{Outcome, OutcomeKind, Subjects};
 
 /// How long a view may take to show what was asked for.
@@ -153,7 +155,10 @@ impl Connected {
         command: &Command,
     ) -> Result<Outcome, Failure> {
         let id = CommandId::try_from(new_uuid(SystemClock.now())).map_err(anyhow::Error::from)?;
-        let outcome = client.send(id, command, None).await.map_err(anyhow::Error::from)?;
+        // Here a trace begins, when somebody keeps it.
+        let edge = telemetry::begin(command.kind().name());
+        let outcome = client.send(id, command, None).instrument(edge).await;
+        let outcome = outcome.map_err(anyhow::Error::from)?;
         match (&outcome.result, &outcome.refusal) {
             (OutcomeKind::Refused, Some(refusal)) => Err(Failure::refused(refusal)),
             (OutcomeKind::Refused, None) => Err(Failure::new(Code::Refused, "no reason given")),

@@ -8,7 +8,7 @@ use rand::RngExt;
 use rand::seq::IndexedRandom;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{Instrument, debug};
 
 use super::failure::Failure;
 use super::session::Connected;
@@ -18,6 +18,7 @@ use crate::domain::{
 };
 use crate::nats::Client;
 use crate::port::{Clock, Commands, SystemClock, new_uuid};
+use crate::telemetry;
 use crate::view::StockView;
 use crate::wire::Outcome;
 
@@ -194,6 +195,7 @@ async fn client(connected: &Connected, source: &str) -> Result<Client, Failure> 
 /// Sends a command; a refusal is an answer like any other here.
 async fn send(client: &Client, command: &Command) -> Result<Outcome, Failure> {
     let id = CommandId::try_from(new_uuid(SystemClock.now())).map_err(anyhow::Error::from)?;
-    let outcome = client.send(id, command, None).await;
+    let edge = telemetry::begin(command.kind().name());
+    let outcome = client.send(id, command, None).instrument(edge).await;
     outcome.map_err(|error| anyhow::Error::from(error).into())
 }

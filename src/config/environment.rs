@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
 
+use crate::telemetry::Export;
+
 /// The variables that are not settings, and the folders of the user.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
@@ -15,8 +17,8 @@ pub struct Environment {
     pub nats_server: Option<PathBuf>,
     /// `PATH`.
     pub path: Option<String>,
-    /// Whether an `OTEL_EXPORTER_OTLP_…` endpoint is set: then traces and metrics are exported.
-    pub exports: bool,
+    /// What the standard `OTEL_…` variables ask to be exported.
+    pub export: Export,
     /// Folders of the user.
     pub folders: Folders,
 }
@@ -41,7 +43,7 @@ impl Environment {
             config_dir: variable("KASSA_CONFIG_DIR").map(PathBuf::from),
             nats_server: variable("KASSA_NATS_SERVER").map(PathBuf::from),
             path: variable("PATH"),
-            exports: exports(),
+            export: Export::standard(variable),
             folders: Folders::of_the_user(),
         }
     }
@@ -72,14 +74,4 @@ impl Folders {
 #[expect(clippy::disallowed_methods, reason = "this is the one door")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Whether the standard variables ask for an export.
-fn exports() -> bool {
-    let asked = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
-        .into_iter()
-        .chain(["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"])
-        .any(|name| variable(name).is_some());
-    let disabled = variable("OTEL_SDK_DISABLED").is_some_and(|value| value == "true");
-    asked && !disabled
 }

@@ -19,6 +19,7 @@ pub use environment::{Environment, Folders};
 pub use layers::{ConfigError, Layers, Origin};
 
 use crate::domain::{Policy, Token};
+use crate::telemetry::{LogFormat, TelemetrySettings};
 use crate::wire::{Encoding, MarketName};
 
 /// Everything that may be set. `config/default.toml` says what each setting means.
@@ -83,18 +84,6 @@ pub struct LogConfig {
     pub filter: String,
     /// How.
     pub format: LogFormat,
-}
-
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    /// Text on a terminal, JSON otherwise.
-    Auto,
-    /// For people.
-    Text,
-    /// For machines.
-    Json,
 }
 
 /// Bounds of the committer.
@@ -196,6 +185,13 @@ impl Config {
     #[must_use]
     pub fn policy(&self) -> Policy {
         Policy { hold: Duration::from_secs(self.order.hold_s.get()) }
+    }
+
+    /// What is told, and to whom.
+    #[must_use]
+    pub fn telemetry(&self, environment: &Environment) -> TelemetrySettings {
+        let LogConfig { filter, format } = self.log.clone();
+        TelemetrySettings { filter, format, export: environment.export.clone() }
     }
 
     /// How long the roles of a group have to stop.

@@ -8,8 +8,9 @@ use tracing::warn;
 
 use super::connect::Connection;
 use super::replies::NatsReplies;
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, TraceParent};
 use crate::port::{Arrived, Asks, Clock, ReadError, Replies};
+use crate::telemetry;
 use crate::wire::{Arrival, Encoding, Outcome, Subjects, headers, read_commands};
 
 /// Messages read before the loop looks around again.
@@ -120,14 +121,16 @@ fn read_ask(message: &async_nats::Message, subjects: &Subjects, now: Timestamp) 
     Arrived::all(read_commands(&arrival, subjects), to)
 }
 
-/// NATS compares header names byte by byte, and Go writes `Traceparent`.
+/// The message's trace; what is malformed is said and ignored.
 fn traceparent(message: &async_nats::Message) -> Option<&str> {
     let headers = message.headers.as_ref()?;
-    if let Some(value) = headers.get(headers::TRACEPARENT) {
-        return Some(value.as_str());
+    let values = headers.iter().filter_map(|(name, values)| {
+        let value = values.first().map(async_nats::HeaderValue::as_str)?;
+        Some((AsRef::<str>::as_ref(name), value))
+    });
+    let found = telemetry::find(values)?;
+    if TraceParent::parse(found).is_none() {
+        telemetry::note_malformed(message.subject.as_str());
     }
-    let (_, values) = headers
-        .iter()
-        .find(|(name, _)| AsRef::<str>::as_ref(*name).eq_ignore_ascii_case(headers::TRACEPARENT))?;
-    values.first().map(async_nats::HeaderValue::as_str)
+    Some(found)
 }

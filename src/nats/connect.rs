@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream;
 use async_nats::{Client, ConnectOptions, Event};
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// How long a dead peer goes unnoticed is twice this. The client's own default is a minute.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
@@ -93,6 +93,8 @@ pub struct Connection {
 struct Health {
     /// Counts lost connections: whoever waits for an answer sees it change.
     lost: watch::Sender<u64>,
+    /// Whether it is lost just now.
+    away: AtomicBool,
     /// Counts messages the client dropped because nobody took them.
     dropped: AtomicU64,
     /// The last thing the server forbade.
@@ -108,6 +110,7 @@ impl Connection {
     pub async fn open(options: &ConnectionOptions) -> Result<Self, ConnectError> {
         let health = Arc::new(Health {
             lost: watch::Sender::new(0),
+            away: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
             violation: watch::Sender::new(String::new()),
         });
@@ -162,6 +165,7 @@ impl Health {
         match event {
             Event::Disconnected => {
                 warn!("disconnected from NATS");
+                self.away.store(true, Ordering::Relaxed);
                 self.lost.send_modify(|count| *count = count.saturating_add(1));
             }
             Event::SlowConsumer(subscription) => {
@@ -172,8 +176,16 @@ impl Health {
                 warn!(%error, "NATS server error");
                 self.violation.send_replace(error.to_string());
             }
+            // Every attempt to connect again that fails is one; the loss was told.
+            Event::ClientError(error) if self.away.load(Ordering::Relaxed) => {
+                debug!(%error, "NATS client error");
+            }
             Event::ClientError(error) => warn!(%error, "NATS client error"),
-            Event::Connected => info!("connected to NATS"),
+            Event::Connected if self.away.swap(false, Ordering::Relaxed) => {
+                info!("connected to NATS again");
+            }
+            // A process has a dozen connections, and says itself what it is connected to.
+            Event::Connected => debug!("connected to NATS"),
             Event::LameDuckMode => info!("the NATS server is about to stop"),
             Event::Draining | Event::Closed => {}
         }

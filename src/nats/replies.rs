@@ -8,8 +8,9 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::connect::Connection;
+use crate::domain::TraceParent;
 use crate::port::{AnswerTo, Part, Replies};
-use crate::wire::{EncodingError, Outcome};
+use crate::wire::{EncodingError, Outcome, headers};
 
 type Answers = Vec<(AnswerTo, Outcome)>;
 
@@ -32,15 +33,18 @@ impl NatsReplies {
         tokio::spawn(async move {
             let mut gathering = Gathering::default();
             while let Some(answers) = receiver.recv().await {
-                for (to, outcome) in answers {
+                for (mut to, outcome) in answers {
                     let payload = match to.part {
                         None => to.encoding.write(&outcome),
-                        Some(part) => match gathering.add(&to.subject, part, outcome) {
-                            Some(outcomes) => to.encoding.write(&outcomes),
+                        Some(part) => match gathering.add(&to, part, outcome) {
+                            Some(gathered) => {
+                                to.trace = gathered.trace;
+                                to.encoding.write(&gathered.outcomes)
+                            }
                             None => continue,
                         },
                     };
-                    send(&client, to.subject, payload).await;
+                    send(&client, to, payload).await;
                 }
                 gathering.forget_old();
             }
@@ -58,7 +62,7 @@ impl Replies for NatsReplies {
 
 async fn send(
     client: &async_nats::Client,
-    subject: String,
+    to: AnswerTo,
     payload: Result<bytes::Bytes, EncodingError>,
 ) {
     let payload = match payload {
@@ -68,8 +72,17 @@ async fn send(
             return;
         }
     };
-    // No header: an answer is in the encoding of its command, and its reader knows which.
-    if let Err(error) = client.publish(subject, payload).await {
+    // No header but the trace: an answer is in the encoding of its command, and its reader knows
+    // which.
+    let sent = match to.trace {
+        None => client.publish(to.subject, payload).await,
+        Some(trace) => {
+            let mut headers = async_nats::HeaderMap::new();
+            headers.insert(headers::TRACEPARENT, trace.as_str());
+            client.publish_with_headers(to.subject, headers, payload).await
+        }
+    };
+    if let Err(error) = sent {
         warn!(%error, "an answer was not sent");
     }
 }
@@ -82,16 +95,29 @@ struct Gathered {
     outcomes: Vec<Option<Outcome>>,
     missing: usize,
     since: Instant,
+    /// The trace of all commands; none when they are not of one.
+    trace: Option<TraceParent>,
+}
+
+/// Answers that are complete.
+#[derive(Debug, PartialEq)]
+struct Complete {
+    outcomes: Vec<Outcome>,
+    trace: Option<TraceParent>,
 }
 
 impl Gathering {
     /// Adds a part; gives all of them back when it was the last.
-    fn add(&mut self, subject: &str, part: Part, outcome: Outcome) -> Option<Vec<Outcome>> {
-        let gathered = self.0.entry(subject.to_owned()).or_insert_with(|| Gathered {
+    fn add(&mut self, to: &AnswerTo, part: Part, outcome: Outcome) -> Option<Complete> {
+        let gathered = self.0.entry(to.subject.clone()).or_insert_with(|| Gathered {
             outcomes: vec![None; part.of],
             missing: part.of,
             since: Instant::now(),
+            trace: to.trace.clone(),
         });
+        if gathered.trace != to.trace {
+            gathered.trace = None;
+        }
         let place = gathered.outcomes.get_mut(part.index)?;
         if place.replace(outcome).is_none() {
             gathered.missing = gathered.missing.saturating_sub(1);
@@ -99,13 +125,50 @@ impl Gathering {
         if 0 < gathered.missing {
             return None;
         }
-        let gathered = self.0.remove(subject)?;
-        Some(gathered.outcomes.into_iter().flatten().collect())
+        let Gathered { outcomes, trace, .. } = self.0.remove(&to.subject)?;
+        Some(Complete { outcomes: outcomes.into_iter().flatten().collect(), trace })
     }
 
     fn forget_old(&mut self) {
         if !self.0.is_empty() {
             self.0.retain(|_, gathered| gathered.since.elapsed() < GATHER);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Encoding;
+
+    fn to(index: usize, trace: Option<&str>) -> (AnswerTo, Part) {
+        let part = Part { index, of: 2 };
+        let to = AnswerTo {
+            subject: "_INBOX.a".to_owned(),
+            encoding: Encoding::Json,
+            part: Some(part),
+            trace: trace.and_then(TraceParent::parse),
+        };
+        (to, part)
+    }
+
+    fn gather(first: Option<&str>, second: Option<&str>) -> Complete {
+        let mut gathering = Gathering::default();
+        let busy = || Outcome::busy(None, 50);
+        let (to_second, part) = to(1, second);
+        assert_eq!(gathering.add(&to_second, part, busy()), None);
+        let (to_first, part) = to(0, first);
+        gathering.add(&to_first, part, busy()).unwrap()
+    }
+
+    #[test]
+    fn one_answer_to_several_commands_names_their_trace_when_it_is_one() {
+        let one = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let other = "00-0af7651916cd43dd8448eb211c80319d-b7ad6b7169203331-01";
+        let trace = |first, second| gather(first, second).trace;
+        assert_eq!(trace(Some(one), Some(one)), TraceParent::parse(one));
+        assert_eq!(trace(Some(one), Some(other)), None);
+        assert_eq!(trace(None, Some(one)), None);
+        assert_eq!(trace(None, None), None);
     }
 }

@@ -32,6 +32,8 @@ pub struct AnswerTo {
     pub encoding: Encoding,
     /// Which part of the answer it is, when the message held several commands.
     pub part: Option<Part>,
+    /// The trace of the command as it came; the answer names it.
+    pub trace: Option<TraceParent>,
 }
 
 /// One of the answers to a message that held several commands: they go back together.
@@ -58,13 +60,14 @@ impl Arrived {
         let Received { requests, several } = received;
         let of = requests.len();
         let arrived = requests.into_iter().enumerate().map(|(index, request)| Self {
-            request: Box::new(request),
             published: false,
             answer_to: to.map(|(subject, encoding)| AnswerTo {
                 subject: subject.to_owned(),
                 encoding,
                 part: several.then_some(Part { index, of }),
+                trace: request.trace.clone(),
             }),
+            request: Box::new(request),
         });
         arrived.collect()
     }

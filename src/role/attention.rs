@@ -1,24 +1,41 @@
 //! The list of what a human must look at.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::domain::{Address, Sequence};
 use crate::engine::{Projection, ProjectionError, Reached, Taken};
 use crate::port::Message;
-use crate::view::attention::item;
+use crate::telemetry;
+use crate::view::attention::{AttentionItem, item};
 use crate::wire::{Commit, Encoding, Subjects, headers};
 
 /// Folds commits into items.
 pub struct AttentionList {
     subjects: Subjects,
     owed: VecDeque<(Sequence, Message)>,
+    /// What is listed, by kind. Few items: each is work for a person.
+    listed: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl AttentionList {
     /// The list of a market.
     #[must_use]
     pub const fn new(subjects: Subjects) -> Self {
-        Self { subjects, owed: VecDeque::new() }
+        Self { subjects, owed: VecDeque::new(), listed: BTreeMap::new() }
+    }
+
+    fn list(&mut self, item: AttentionItem) {
+        let AttentionItem { kind, id, .. } = item;
+        self.listed.entry(kind).or_default().insert(id);
+    }
+
+    fn tell(&self) {
+        let Some(metrics) = telemetry::metrics() else {
+            return;
+        };
+        for (kind, items) in &self.listed {
+            metrics.attention(kind, u64::try_from(items.len()).unwrap_or(u64::MAX));
+        }
     }
 }
 
@@ -53,6 +70,7 @@ impl Projection for AttentionList {
                 expected: None,
             };
             self.owed.push_back((sequence, message));
+            self.list(item);
         }
         Ok(())
     }
@@ -68,5 +86,23 @@ impl Projection for AttentionList {
         let rest = self.owed.front();
         let reached = rest.map_or(Reached::Everything, |(since, _)| Reached::Before(*since));
         Ok(Taken { messages, reached })
+    }
+
+    fn written(&mut self) {
+        self.tell();
+    }
+
+    const RESTORES: bool = true;
+
+    fn restore(&mut self, value: &[u8]) -> Result<(), ProjectionError> {
+        // What cannot be read is not counted; it is still listed for whoever looks.
+        if let Ok(item) = Encoding::Json.read(value) {
+            self.list(item);
+        }
+        Ok(())
+    }
+
+    fn caught_up(&mut self) {
+        self.tell();
     }
 }

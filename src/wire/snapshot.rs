@@ -11,7 +11,7 @@ use crate::domain::{Address, Market, Misfit, Sequence};
 
 /// Hash over the sources of `domain` and `wire`, made by the build: two builds whose folds may
 /// differ never share a snapshot.
-pub const LOGIC: &str = env!("KASSA_LOGIC_HASH");
+pub const LOGIC: &str = env!("LOGIC_HASH");
 
 /// A market and the end of the log it is the fold of.
 #[derive(Clone, Debug, Default)]

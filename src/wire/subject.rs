@@ -193,6 +193,12 @@ impl Subjects {
         format!("kassa.{{market}}.cmd.{{source}}.{entity}.{verb}")
     }
 
+    /// Subject template of what came where commands come and is none, for names of spans.
+    #[must_use]
+    pub const fn unusable_template() -> &'static str {
+        "kassa.{market}.cmd.{source}.{entity}.{verb}"
+    }
+
     /// Subject template of commits, for names of spans.
     #[must_use]
     pub const fn commit_template() -> &'static str {

@@ -1,6 +1,7 @@
 //! A client for edge services: sends commands, and never answers what it does not know.
 
 mod bundle;
+mod watch;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,13 +13,16 @@ use futures::StreamExt;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::codes;
 use super::connect::Connection;
 use crate::domain::{Command, CommandId, CommandKind, Source, TraceParent};
 use crate::port::{Commands, CommitError, Unanswered};
+use crate::telemetry::names::operation;
 use crate::wire::{Encoding, Outcome, Outgoing, Subjects, headers, kassa_type, write_command};
 use bundle::{Bundler, busy_or};
+use watch::Sending;
 
 /// How long to wait for a requested command before it is published instead. Far above what a
 /// commit takes, far below what a buyer waits.
@@ -60,6 +64,8 @@ pub enum Intake {
 struct Outcomes {
     inbox: String,
     waiting: Mutex<HashMap<String, oneshot::Sender<Message>>>,
+    /// Ends the subscription, which would keep the connection open.
+    _receiving: DropGuard,
 }
 
 #[derive(Deserialize)]
@@ -86,10 +92,12 @@ impl Client {
             .subscribe(format!("{inbox}.*"))
             .await
             .map_err(|error| Unanswered::Unknown(error.into()))?;
-        let outcomes = Arc::new(Outcomes { inbox, waiting: Mutex::default() });
+        let dropped = CancellationToken::new();
+        let _receiving = dropped.clone().drop_guard();
+        let outcomes = Arc::new(Outcomes { inbox, waiting: Mutex::default(), _receiving });
         let waited = Arc::downgrade(&outcomes);
         tokio::spawn(async move {
-            while let Some(message) = received.next().await {
+            while let Some(Some(message)) = dropped.run_until_cancelled(received.next()).await {
                 // The client is gone: so is everybody who waited.
                 let Some(outcomes) = waited.upgrade() else {
                     return;
@@ -145,6 +153,17 @@ impl Client {
         command: &Command,
         trace: Option<&TraceParent>,
     ) -> Result<Outcome, Unanswered> {
+        let sending = Sending::start(operation::REQUEST, (id, command), trace);
+        let answer = self.ask_alone(id, command, sending.trace()).await;
+        sending.end(answer)
+    }
+
+    async fn ask_alone(
+        &self,
+        id: CommandId,
+        command: &Command,
+        trace: Option<&TraceParent>,
+    ) -> Result<Outcome, Unanswered> {
         let (payload, headers) = self.message(id, command, trace)?;
         let subject = self.subjects.ask(&self.source, command.kind());
         let reply = self.request(subject, payload, headers, ASK_TIMEOUT).await?;
@@ -157,6 +176,17 @@ impl Client {
     ///
     /// [`Unanswered`]; `Accepted` says that it is stored and will be decided.
     pub async fn publish(
+        &self,
+        id: CommandId,
+        command: &Command,
+        trace: Option<&TraceParent>,
+    ) -> Result<Outcome, Unanswered> {
+        let sending = Sending::start(operation::PUBLISH, (id, command), trace);
+        let answer = self.publish_and_wait(id, command, sending.trace()).await;
+        sending.end(answer)
+    }
+
+    async fn publish_and_wait(
         &self,
         id: CommandId,
         command: &Command,
@@ -237,7 +267,11 @@ impl Commands for Client {
     ) -> Result<Outcome, Unanswered> {
         if self.intake == Intake::Ask {
             let answered = match self.bundlers.get(&command.kind()) {
-                Some(bundler) => bundler.send(id, command.clone(), trace.cloned()).await,
+                Some(bundler) => {
+                    let sending = Sending::start(operation::REQUEST, (id, command), trace);
+                    let along = sending.trace().cloned();
+                    sending.end(bundler.send(id, command.clone(), along).await)
+                }
                 None => self.ask(id, command, trace).await,
             };
             match answered {
@@ -287,5 +321,48 @@ fn read_ack(message: &Message) -> Result<u64, Unanswered> {
         CommitError::Broken(cause) => Err(Unanswered::Unsendable(cause)),
         CommitError::Unknown(cause) => Err(Unanswered::Unknown(cause)),
         CommitError::Fenced => Err(Unanswered::Unknown("the stream expects another".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::nats::ConnectionOptions;
+
+    /// As much of a server as it takes to connect to it; ends when the connection is closed.
+    async fn serve(listener: TcpListener) -> std::io::Result<()> {
+        let (stream, _): (TcpStream, _) = listener.accept().await?;
+        let mut stream = BufReader::new(stream);
+        let info = "INFO {\"server_id\":\"x\",\"version\":\"2.15.1\",\"headers\":true,\
+                    \"max_payload\":1048576}\r\n";
+        stream.write_all(info.as_bytes()).await?;
+        let mut line = String::new();
+        while 0 < stream.read_line(&mut line).await? {
+            if line.starts_with("PING") {
+                stream.write_all(b"PONG\r\n").await?;
+            }
+            line.clear();
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_gone_leaves_no_connection_behind() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("nats://{}", listener.local_addr().unwrap());
+        let served = tokio::spawn(serve(listener));
+        let options = ConnectionOptions { url, ..ConnectionOptions::default() };
+        let connection = Connection::open(&options).await.unwrap();
+        let subjects = Subjects::of("main".parse().unwrap());
+        let client = Client::new(&connection, subjects, "edge".parse().unwrap()).await.unwrap();
+        let client = client.bundled();
+
+        drop((client, connection));
+
+        let closed = tokio::time::timeout(Duration::from_secs(10), served).await;
+        assert!(matches!(closed, Ok(Ok(Ok(())))), "{closed:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! The commit that is being filled, and the one on its way.
 
+use super::watch::{Sent, Taken, Tally};
 use crate::domain::{Address, Refusal, Sequence};
-use crate::port::Arrived;
 use crate::wire::{Chain, CommitDraft, OutcomeKind, Snapshot};
 
 /// The commit that is being filled.
@@ -13,6 +13,8 @@ pub(super) struct Draft {
     pub(super) begun: bool,
     /// Whether a command has found no room in it.
     pub(super) full: bool,
+    /// What its events add up to.
+    pub(super) tally: Tally,
 }
 
 /// The commit that is on its way.
@@ -21,11 +23,13 @@ pub(super) struct Flight {
     pub(super) decided: Vec<Decided>,
     /// The state right after it, when one is to be kept.
     pub(super) snapshot: Option<Snapshot>,
+    /// What is told of it.
+    pub(super) sent: Sent,
 }
 
 /// A command and how it ends once the commit is durable.
 pub(super) struct Decided {
-    pub(super) arrived: Arrived,
+    pub(super) taken: Taken,
     pub(super) result: OutcomeKind,
     pub(super) at: Address,
     pub(super) refusal: Option<Refusal>,

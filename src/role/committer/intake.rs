@@ -3,9 +3,10 @@
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::Sequence;
+use crate::domain::{Sequence, TraceParent};
 use crate::engine::Source;
 use crate::port::{Arrived, Entry, Log, ReadError, Tail};
+use crate::telemetry;
 use crate::wire::{Encoding, Subjects, read_commands};
 
 /// Commands taken from the reader at once.
@@ -45,6 +46,9 @@ pub(super) async fn follow_commands<L: Log>(
 fn read_published(entry: &Entry, subjects: &Subjects) -> Vec<Arrived> {
     let arrival = entry.as_command();
     let (content_type, reply_to) = (arrival.content_type, arrival.reply_to);
+    if arrival.traceparent.is_some_and(|found| TraceParent::parse(found).is_none()) {
+        telemetry::note_malformed(&entry.subject);
+    }
     let received = read_commands(&arrival, subjects);
     let source = received.requests.first().map(|request| request.source.clone());
     let may = |subject: &&str| {

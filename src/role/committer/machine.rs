@@ -7,12 +7,11 @@ use tokio::time::Instant;
 use tracing::error;
 
 use super::draft::{Decided, Draft, Flight};
+use super::poison::failed;
 use super::turns::Turns;
+use super::watch::{Sent, Taken, oldest};
 use crate::domain::market::{LedgerEntry, Request, Verdict};
-use crate::domain::{
-    Address, CommandRejected, Event, Market, OrderId, Policy, Recorded, Refusal, Sequence, Source,
-    Text, Timestamp,
-};
+use crate::domain::{Address, Market, OrderId, Policy, Recorded, Sequence, Source, Timestamp};
 use crate::engine::{Error, Machine};
 use crate::port::{AnswerTo, Arrived, Batch, Clock, Committed, Message, Replies};
 use crate::wire::{
@@ -109,8 +108,8 @@ impl<C: Clock, R: Replies> Committer<C, R> {
     #[must_use]
     pub fn into_open(self) -> Vec<Arrived> {
         let flight = self.flight.into_iter().flat_map(|flight| flight.decided);
-        let decided = flight.chain(self.draft.decided).map(|decided| decided.arrived);
-        decided.chain(self.waiting.into_all()).collect()
+        let taken = flight.chain(self.draft.decided).map(|decided| decided.taken);
+        taken.chain(self.waiting.into_all()).map(|taken| taken.arrived).collect()
     }
 
     /// Where the commit that is being filled will stand.
@@ -132,24 +131,24 @@ impl<C: Clock, R: Replies> Committer<C, R> {
     }
 
     /// Decides one command into the draft; gives it back when there is no room for it.
-    fn decide(&mut self, arrived: Arrived) -> Result<Option<Arrived>, Error> {
+    fn decide(&mut self, taken: Taken) -> Result<Option<Taken>, Error> {
         self.begin();
         let now = self.now();
-        let (decided, records) = match self.verdict(&arrived.request, now) {
+        let (decided, records) = match self.verdict(&taken.arrived.request, now) {
             Verdict::Repeated { at, refusal } => {
                 let result = OutcomeKind::AlreadyApplied;
-                (Decided { arrived, result, at, refusal }, Vec::new())
+                (Decided { taken, result, at, refusal }, Vec::new())
             }
             Verdict::Append { records, refusal } => {
                 let at = Address::new(self.sequence(), self.draft.commit.events());
                 let result = OutcomeKind::Accepted;
-                (Decided { arrived, result, at, refusal }, records)
+                (Decided { taken, result, at, refusal }, records)
             }
         };
         if !self.append(&records)? {
-            return Ok(Some(decided.arrived));
+            return Ok(Some(decided.taken));
         }
-        let position = decided.arrived.request.command_seq.unwrap_or_default();
+        let position = decided.taken.arrived.request.command_seq.unwrap_or_default();
         self.draft.position = self.draft.position.max(position);
         self.draft.decided.push(decided);
         Ok(None)
@@ -184,6 +183,7 @@ impl<C: Clock, R: Replies> Committer<C, R> {
             let evolved = self.state.market.evolve(at, record);
             evolved.map_err(|misfit| Error::defect(sequence, misfit))?;
         }
+        self.draft.tally.note(records);
         Ok(true)
     }
 
@@ -199,23 +199,23 @@ impl<C: Clock, R: Replies> Committer<C, R> {
     fn fill(&mut self) -> Result<(), Error> {
         while !self.draft.full
             && self.draft.decided.len() < self.rules.bounds.commands
-            && let Some(arrived) = self.waiting.next()
-            && self.decide_or_keep(arrived)?
+            && let Some(taken) = self.waiting.next()
+            && self.decide_or_keep(taken)?
         {}
         Ok(())
     }
 
     /// Decides what waits and may share the commit that is about to go.
     fn share(&mut self) -> Result<(), Error> {
-        while let Some(arrived) = self.waiting.shared(self.draft.decided.len())
-            && self.decide_or_keep(arrived)?
+        while let Some(taken) = self.waiting.shared(self.draft.decided.len())
+            && self.decide_or_keep(taken)?
         {}
         Ok(())
     }
 
     /// Decides a command into the draft, or has it wait when there is no room for it.
-    fn decide_or_keep(&mut self, arrived: Arrived) -> Result<bool, Error> {
-        let back = self.decide(arrived)?;
+    fn decide_or_keep(&mut self, taken: Taken) -> Result<bool, Error> {
+        let back = self.decide(taken)?;
         self.draft.full = back.is_some();
         if let Some(back) = back {
             self.waiting.push_front(back);
@@ -227,7 +227,9 @@ impl<C: Clock, R: Replies> Committer<C, R> {
     fn answer(&self, decided: Vec<Decided>) {
         let answers: Vec<(AnswerTo, Outcome)> = decided
             .into_iter()
-            .filter_map(|Decided { arrived, result, at, refusal }| {
+            .filter_map(|Decided { taken, result, at, refusal }| {
+                taken.ended(result, at, refusal.as_ref());
+                let arrived = taken.arrived;
                 let outcome = Outcome::decided(arrived.request.id, result, at, refusal);
                 Some((arrived.answer_to?, outcome))
             })
@@ -285,6 +287,7 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
             self.answer(repeated);
             self.waiting.pass();
             if self.waiting.len() == 0 {
+                oldest(None, || self.clock.now());
                 return Ok(None);
             }
             self.fill()?;
@@ -301,7 +304,10 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
         let due = self.snapshots.is_some()
             && head.number.checked_rem(self.rules.snapshot_every) == Some(0);
         let snapshot = due.then(|| Snapshot { chain, market: self.state.market.clone() });
-        self.flight = Some(Flight { chain, decided: draft.decided, snapshot });
+        let sent =
+            Sent::now(draft.tally, head.number, draft.decided.iter().map(|decided| &decided.taken));
+        oldest(draft.decided.first().map(|decided| &decided.taken), || self.clock.now());
+        self.flight = Some(Flight { chain, decided: draft.decided, snapshot, sent });
         // The buffer is used again.
         self.draft.commit = draft.commit;
         self.waiting.pass();
@@ -337,6 +343,9 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
         }
         self.state.chain = flight.chain;
         self.answer(flight.decided);
+        flight.sent.durable(committed.first.0, || self.clock.now());
+        let next = self.draft.decided.first().map(|decided| &decided.taken);
+        oldest(next.or(self.waiting.oldest()), || self.clock.now());
         if let (Some(snapshots), Some(snapshot)) = (&self.snapshots, flight.snapshot) {
             // When the last one is still being written, this one is not needed.
             let _ = snapshots.try_send(snapshot);
@@ -365,24 +374,4 @@ pub(super) fn commit_message(
         payload,
         expected: Some(expected),
     }
-}
-
-/// What is recorded of a command that makes the decider fail.
-fn failed(request: &Request) -> Verdict {
-    let refusal = Refusal::Defect { problem: Text::lossy("deciding it failed; it was reported") };
-    let kind = match &request.intent {
-        crate::domain::market::Intent::Command(command) => Text::lossy(command.kind().name()),
-        crate::domain::market::Intent::Unusable { kind, .. } => kind.clone(),
-    };
-    let command_seq = request.command_seq.map(|sequence| sequence.0);
-    let event =
-        Event::CommandRejected(CommandRejected { kind, refusal: refusal.clone(), command_seq });
-    let record = Recorded {
-        event,
-        cause: request.id,
-        source: request.source.clone(),
-        body: request.id.and(request.body),
-        trace: request.trace.clone(),
-    };
-    Verdict::Append { records: vec![record], refusal: Some(refusal) }
 }

@@ -3,13 +3,16 @@
 //! Every instance follows the log; the one with the lease decides. What keeps two of them apart is
 //! not the lease but the fence on every commit.
 
+mod doubt;
 mod draft;
 mod intake;
 mod machine;
 mod open;
+mod poison;
 mod run;
 mod state;
 mod turns;
+mod watch;
 
 pub use machine::{Bounds, Committer, Decide, Rules};
 pub use open::open;

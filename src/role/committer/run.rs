@@ -6,12 +6,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::doubt::Doubtful;
 use super::intake::{Intake, follow_commands};
 use super::machine::{Committer, Rules};
 use super::open::open;
 use super::state::{follow, load};
 use crate::engine::{Candidate, Ended, Error, Machine, drive};
 use crate::port::{Arrived, Asks, Clock, Lease, Log, ReadError, Replies, Snapshots, Tail};
+use crate::telemetry;
 use crate::wire::{Snapshot, Subjects};
 
 /// The world a committer lives in.
@@ -86,6 +88,9 @@ where
         let active = async {
             let ended = act(ports, settings, state, (stop, &abort)).await;
             done.cancel();
+            if let Some(metrics) = telemetry::metrics() {
+                metrics.command_age().nothing();
+            }
             ended
         };
         let keep = ports.candidate.keep(revision, &done, &abort);
@@ -93,7 +98,12 @@ where
         match ended {
             Ok(Ended::Drained) => return Ok(()),
             Ok(Ended::Aborted) => warn!("the lease was lost; standing by"),
-            Ok(Ended::Superseded) => warn!("somebody else writes; standing by"),
+            Ok(Ended::Superseded) => {
+                warn!("somebody else writes; standing by");
+                if let Some(metrics) = telemetry::metrics() {
+                    metrics.fenced("committer");
+                }
+            }
             Ok(Ended::Lost) => {}
             Err(error) => wait_or_fail(error).await?,
         }
@@ -151,7 +161,8 @@ where
     C: Clock,
     R: Replies + Clone,
 {
-    let Ports { events, commands, asks, snapshots, clock, replies, .. } = ports;
+    let Ports { commands, asks, snapshots, clock, replies, .. } = ports;
+    let events = &Doubtful(ports.events.clone());
     let subjects = &settings.subjects;
     if !open(events, subjects, &mut state, clock, abort).await? {
         return Ok(Ended::Aborted);

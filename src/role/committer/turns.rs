@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use super::watch::Taken;
 use crate::domain::Command;
 use crate::domain::market::Intent;
 use crate::port::Arrived;
@@ -26,10 +27,9 @@ enum Kind {
 }
 
 /// Commands that wait for their decision.
-#[derive(Debug)]
 pub(super) struct Turns {
-    moving: VecDeque<Arrived>,
-    settling: VecDeque<Arrived>,
+    moving: VecDeque<Taken>,
+    settling: VecDeque<Taken>,
     turn: Option<Kind>,
     last: Kind,
 }
@@ -65,18 +65,18 @@ impl Turns {
 
     /// Has commands wait.
     pub(super) fn extend(&mut self, arrived: Vec<Arrived>) {
-        for arrived in arrived {
-            self.queue(Kind::of(&arrived)).push_back(arrived);
+        for taken in arrived.into_iter().map(Taken::new) {
+            self.queue(Kind::of(&taken.arrived)).push_back(taken);
         }
     }
 
     /// Gives back a command that found no room: it is the next of its kind.
-    pub(super) fn push_front(&mut self, arrived: Arrived) {
-        self.queue(Kind::of(&arrived)).push_front(arrived);
+    pub(super) fn push_front(&mut self, taken: Taken) {
+        self.queue(Kind::of(&taken.arrived)).push_front(taken);
     }
 
     /// The next command of the kind whose turn it is.
-    pub(super) fn next(&mut self) -> Option<Arrived> {
+    pub(super) fn next(&mut self) -> Option<Taken> {
         let kind = match self.turn {
             Some(kind) => kind,
             None => {
@@ -92,7 +92,7 @@ impl Turns {
     }
 
     /// The commit with `decided` commands in it is about to go: whatever may share it.
-    pub(super) fn shared(&mut self, decided: usize) -> Option<Arrived> {
+    pub(super) fn shared(&mut self, decided: usize) -> Option<Taken> {
         if SHARED_MAX < self.len().saturating_add(decided) {
             return None;
         }
@@ -107,11 +107,17 @@ impl Turns {
     }
 
     /// Everything that waits; what was published is in its order.
-    pub(super) fn into_all(self) -> impl Iterator<Item = Arrived> {
+    pub(super) fn into_all(self) -> impl Iterator<Item = Taken> {
         self.moving.into_iter().chain(self.settling)
     }
 
-    fn queue(&mut self, kind: Kind) -> &mut VecDeque<Arrived> {
+    /// The one that has waited longest, as far as the queues know.
+    pub(super) fn oldest(&self) -> Option<&Taken> {
+        let asked_at = |taken: &&Taken| taken.arrived.request.asked_at;
+        self.moving.front().into_iter().chain(self.settling.front()).min_by_key(asked_at)
+    }
+
+    fn queue(&mut self, kind: Kind) -> &mut VecDeque<Taken> {
         match kind {
             Kind::Moving => &mut self.moving,
             Kind::Settling => &mut self.settling,

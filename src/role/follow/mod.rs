@@ -1,6 +1,7 @@
 //! Following the log: the loop around every follower.
 
 mod hub;
+mod watched;
 
 use std::time::Duration;
 
@@ -10,8 +11,10 @@ use tracing::{info, warn};
 use crate::domain::Sequence;
 use crate::engine::{Candidate, Ended, Error, Follower, Output, Projection, drive, open};
 use crate::port::{Clock, Lease, Log, ReadError, new_uuid};
+use crate::telemetry;
 
 pub use hub::Hub;
+use watched::Watched;
 
 /// Pause before a follower that lost its server, or its lease, looks again.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -62,7 +65,9 @@ where
         let (done, abort) = (CancellationToken::new(), CancellationToken::new());
         let active = async {
             let ends = (stop, &abort);
-            let ended = act(ports, output, (projection(), beginning), ends).await;
+            let key = &ports.candidate.key;
+            let projection = Watched::new(projection(), key, ports.clock.clone());
+            let ended = act(ports, output, (projection, beginning), ends).await;
             done.cancel();
             ended
         };
@@ -71,7 +76,12 @@ where
         match ended {
             Ok(Ended::Drained) => return Ok(()),
             Ok(Ended::Aborted) => warn!(role = ports.candidate.key, "the lease was lost"),
-            Ok(Ended::Superseded) => warn!(role = ports.candidate.key, "somebody else writes"),
+            Ok(Ended::Superseded) => {
+                warn!(role = ports.candidate.key, "somebody else writes");
+                if let Some(metrics) = telemetry::metrics() {
+                    metrics.fenced(watched::view(&ports.candidate.key));
+                }
+            }
             Ok(Ended::Lost) => warn!(role = ports.candidate.key, "a batch was lost; reading anew"),
             Err(Error::Read(ReadError::Unavailable(cause))) => {
                 warn!(role = ports.candidate.key, %cause, "the server is away");

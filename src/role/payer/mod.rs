@@ -6,6 +6,7 @@
 
 mod owed;
 mod pay;
+mod watch;
 
 pub use owed::OwedProjection;
 pub use pay::{Drive, Payer, Payments};

@@ -6,10 +6,14 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::{Instrument, debug, warn};
 
-use crate::domain::{Command, CommandId, OrderId, PaymentResult, RecordPayment};
+use super::watch;
+use crate::domain::{
+    Command, CommandId, OrderId, PaymentResult, RecordPayment, Token, TraceParent,
+};
 use crate::port::{Charge, Clock, Commands, Gateway, GatewayError, Unanswered, new_uuid};
+use crate::telemetry;
 use crate::view::owed::Owed;
 
 /// Pauses between two calls for one attempt that brought no answer.
@@ -109,6 +113,7 @@ impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
     /// Pays until `stop`. Calls that are out are waited for as long as one may take.
     pub async fn run(mut self, stop: &CancellationToken) {
         let tasks = tokio_util::task::TaskTracker::new();
+        let connector = self.gateway.connector();
         loop {
             let owed = tokio::select! {
                 () = stop.cancelled() => break,
@@ -126,12 +131,14 @@ impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
             };
             let attempt = Attempt {
                 gateway: Arc::clone(&self.gateway),
+                connector: connector.clone(),
                 commands: self.commands.clone(),
                 clock: self.clock.clone(),
                 stop: stop.clone(),
             };
             tasks.spawn(async move {
-                attempt.make(owed, &token).await;
+                let span = watch::payment(&owed, &attempt.connector);
+                attempt.make(owed, &token).instrument(span).await;
                 drop(permit);
             });
         }
@@ -144,6 +151,7 @@ impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
 
 struct Attempt<G, M, C> {
     gateway: Arc<G>,
+    connector: Token,
     commands: M,
     clock: C,
     stop: CancellationToken,
@@ -165,21 +173,31 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
             if token.is_cancelled() {
                 return;
             }
-            match tokio::time::timeout(CALL_TIMEOUT, self.gateway.charge(&charge)).await {
-                Ok(Ok(result)) => break result,
-                Ok(Err(GatewayError::Unavailable(cause))) => {
+            match self.call(&charge).await {
+                Ok(result) => break result,
+                Err(GatewayError::Unavailable(cause)) => {
                     debug!(order = %owed.order_id, %cause, "the provider is not available");
                 }
-                Ok(Err(GatewayError::Unknown(cause))) => {
+                Err(GatewayError::Unknown(cause)) => {
                     warn!(order = %owed.order_id, %cause, "the outcome of a charge is unknown");
                 }
-                Err(_) => warn!(order = %owed.order_id, "a charge was not answered in time"),
             }
             if self.pause(&mut pauses, token).await.is_err() {
                 return;
             }
         };
         self.record(&owed, result, token).await;
+    }
+
+    /// One call. A provider that is silent for too long may have taken the money all the same.
+    async fn call(&self, charge: &Charge) -> Result<PaymentResult, GatewayError> {
+        let call = watch::Call::start(&self.connector);
+        let answer = tokio::time::timeout(CALL_TIMEOUT, self.gateway.charge(charge))
+            .instrument(call.span())
+            .await
+            .unwrap_or_else(|_| Err(GatewayError::Unknown("it was not answered in time".into())));
+        call.end(&self.connector, &answer);
+        answer
     }
 
     /// Tells the committer. The order may be off by now: money that came is recorded all the same.
@@ -191,13 +209,16 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
         let command = Command::RecordPayment(RecordPayment {
             order_id: owed.order_id,
             attempt: owed.attempt,
-            connector: self.gateway.connector(),
+            connector: self.connector.clone(),
             result,
         });
+        // What is recorded is the child of this attempt, in the order's trace.
+        let ours = telemetry::current().and_then(|trace| TraceParent::parse(&trace));
+        let trace = ours.as_ref().or(owed.trace.as_ref());
         let mut pauses = PAUSES.into_iter();
         let never = CancellationToken::new();
         loop {
-            match self.commands.send(id, &command, owed.trace.as_ref()).await {
+            match self.commands.send(id, &command, trace).await {
                 Ok(outcome) => {
                     if let Some(refusal) = outcome.refusal {
                         warn!(order = %owed.order_id, %refusal, "a payment was not recorded");

@@ -1,0 +1,86 @@
+//! What is told of payments.
+
+use std::time::Instant;
+
+use tracing::Span;
+
+use crate::domain::payment::DeclineClass;
+use crate::domain::{PaymentResult, Token, TraceParent};
+use crate::port::GatewayError;
+use crate::telemetry::names::{attribute, span};
+use crate::telemetry::{self, Kind, set, set_count};
+use crate::view::owed::Owed;
+
+/// The span around one attempt: every call of it, and telling the committer.
+pub(super) fn payment(owed: &Owed, connector: &Token) -> Span {
+    let trace = owed.trace.as_ref().map(TraceParent::as_str);
+    let payment = telemetry::child(trace, Kind::Internal, || span::PAYMENT.to_owned());
+    if !payment.is_disabled() {
+        set(&payment, attribute::ORDER_ID, owed.order_id.to_string());
+        set(&payment, attribute::CONNECTOR, connector.to_string());
+        set_count(&payment, attribute::ATTEMPT, u64::from(owed.attempt));
+    }
+    payment
+}
+
+/// One call to a provider, under way.
+pub(super) struct Call {
+    started: Instant,
+    span: Span,
+}
+
+impl Call {
+    /// A call that goes out now.
+    pub(super) fn start(connector: &Token) -> Self {
+        let around = telemetry::current();
+        let span = telemetry::child(around.as_deref(), Kind::Client, || span::CHARGE.to_owned());
+        if !span.is_disabled() {
+            set(&span, attribute::CONNECTOR, connector.to_string());
+        }
+        Self { started: Instant::now(), span }
+    }
+
+    /// What to make the call in.
+    pub(super) fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// Tells what came of it.
+    pub(super) fn end(self, connector: &Token, answer: &Result<PaymentResult, GatewayError>) {
+        let (result, class) = in_words(answer);
+        set(&self.span, attribute::RESULT, result);
+        if answer.is_err() {
+            telemetry::failed(&self.span, result);
+        }
+        if let Some(metrics) = telemetry::metrics() {
+            metrics.payment(connector.as_str(), (result, class), self.started.elapsed());
+        }
+    }
+}
+
+/// What came of a call, and whose it is to do something about it.
+fn in_words(answer: &Result<PaymentResult, GatewayError>) -> (&'static str, &'static str) {
+    match answer {
+        Ok(PaymentResult::Captured { .. }) => ("captured", "none"),
+        Ok(PaymentResult::Declined { code }) => ("declined", DeclineClass::of(code).name()),
+        Err(GatewayError::Unavailable(_)) => ("failed", "infra"),
+        Err(GatewayError::Unknown(_)) => ("unknown", "infra"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_that_says_no_is_told_from_one_that_says_nothing() {
+        let declined =
+            |code: &str| in_words(&Ok(PaymentResult::Declined { code: code.parse().unwrap() }));
+        assert_eq!(declined("lost_card"), ("declined", "hard"));
+        assert_eq!(declined("do_not_honor"), ("declined", "soft"));
+        let away = Err(GatewayError::Unavailable("closed".into()));
+        let silent = Err(GatewayError::Unknown("lost".into()));
+        assert_eq!(in_words(&away), ("failed", "infra"));
+        assert_eq!(in_words(&silent), ("unknown", "infra"));
+    }
+}

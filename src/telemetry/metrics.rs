@@ -1,0 +1,189 @@
+//! The instruments, made once.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter, MeterProvider};
+
+use super::names::{self, metric};
+use super::waiting::Waiting;
+
+/// Edges for what a buyer or a reader waits for. Units: seconds. They include 1, 2 and 3 s, which
+/// the promises are made of: a share below a promise is counted, not interpolated.
+const WAIT_EDGES: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0];
+
+/// Edges for commits. Units: seconds. Half a millisecond is a commit without fsync, 2 s is when
+/// its answer is given up; an election of 4 to 9 s lies between the last two.
+const COMMIT_EDGES: [f64; 13] =
+    [0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0, 5.0, 10.0];
+
+/// Edges for commands of one commit, up to the bound of a commit.
+const COMMAND_EDGES: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0];
+
+static METRICS: OnceLock<Metrics> = OnceLock::new();
+
+/// The instruments of this process; none when nobody reads them.
+#[must_use]
+pub fn metrics() -> Option<&'static Metrics> {
+    METRICS.get()
+}
+
+/// Has the metrics of this process read through `provider`. Whoever came first stays.
+pub fn install(provider: &impl MeterProvider) {
+    let _ = METRICS.set(Metrics::new(&provider.meter(names::SCOPE)));
+}
+
+/// Every instrument. What is recorded costs some tens of nanoseconds a time: the committer adds
+/// up by the commit.
+#[derive(Debug)]
+pub struct Metrics {
+    orders: Counter<u64>,
+    order_duration: Histogram<f64>,
+    commit_duration: Histogram<f64>,
+    commit_commands: Histogram<u64>,
+    commit_ambiguous: Counter<u64>,
+    fenced: Counter<u64>,
+    command_age: Waiting,
+    lags: Lags,
+    event_delay: Histogram<f64>,
+    payment_attempts: Counter<u64>,
+    payment_duration: Histogram<f64>,
+    stock_rejections: Counter<u64>,
+    stock_shortages: Counter<u64>,
+    attention_items: Gauge<u64>,
+}
+
+/// How far each view is behind.
+type Lags = Arc<Mutex<BTreeMap<String, Waiting>>>;
+
+impl Metrics {
+    /// The instruments of a meter.
+    #[must_use]
+    pub fn new(meter: &Meter) -> Self {
+        let seconds = |name, edges: &[f64]| {
+            meter.f64_histogram(name).with_unit("s").with_boundaries(edges.to_vec()).build()
+        };
+        let counter = |name, unit| meter.u64_counter(name).with_unit(unit).build();
+        let (command_age, lags) = (Waiting::default(), Lags::default());
+        observe_ages(meter, &command_age, &lags);
+        Self {
+            orders: counter(metric::ORDERS, "{order}"),
+            order_duration: seconds(metric::ORDER_DURATION, &WAIT_EDGES),
+            commit_duration: seconds(metric::COMMIT_DURATION, &COMMIT_EDGES),
+            commit_commands: meter
+                .u64_histogram(metric::COMMIT_COMMANDS)
+                .with_unit("{command}")
+                .with_boundaries(COMMAND_EDGES.to_vec())
+                .build(),
+            commit_ambiguous: counter(metric::COMMIT_AMBIGUOUS, "{commit}"),
+            fenced: counter(metric::FENCED, "{time}"),
+            command_age,
+            lags,
+            event_delay: seconds(metric::EVENT_DELAY, &WAIT_EDGES),
+            payment_attempts: counter(metric::PAYMENT_ATTEMPTS, "{call}"),
+            payment_duration: seconds(metric::PAYMENT_DURATION, &WAIT_EDGES),
+            stock_rejections: counter(metric::STOCK_REJECTIONS, "{order}"),
+            stock_shortages: counter(metric::STOCK_SHORTAGES, "{shortage}"),
+            attention_items: meter.u64_gauge(metric::ATTENTION_ITEMS).with_unit("{item}").build(),
+        }
+    }
+
+    /// Orders that ended in one way, for one reason.
+    pub fn orders(&self, outcome: &'static str, reason: &'static str, count: u64) {
+        let how = [KeyValue::new(metric::OUTCOME, outcome), KeyValue::new(metric::REASON, reason)];
+        self.orders.add(count, &how);
+    }
+
+    /// An order was confirmed so long after it was placed.
+    pub fn order_confirmed(&self, took: Duration) {
+        self.order_duration.record(took.as_secs_f64(), &[]);
+    }
+
+    /// A commit of so many commands became durable.
+    pub fn committed(&self, took: Duration, commands: u64) {
+        self.commit_duration.record(took.as_secs_f64(), &[]);
+        self.commit_commands.record(commands, &[]);
+    }
+
+    /// Nobody answered for a commit.
+    pub fn ambiguous(&self) {
+        self.commit_ambiguous.add(1, &[]);
+    }
+
+    /// A writer found that somebody else writes.
+    pub fn fenced(&self, role: &str) {
+        self.fenced.add(1, &[KeyValue::new(metric::ROLE, role.to_owned())]);
+    }
+
+    /// The oldest command that is taken in and not durable.
+    #[must_use]
+    pub const fn command_age(&self) -> &Waiting {
+        &self.command_age
+    }
+
+    /// The oldest commit that a view has read and not written.
+    #[must_use]
+    pub fn lag(&self, view: &str) -> Waiting {
+        let mut lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
+        lags.entry(view.to_owned()).or_default().clone()
+    }
+
+    /// A view came to reflect commits that were made so long ago.
+    pub fn reflected(&self, view: &str, delays: impl IntoIterator<Item = Duration>) {
+        let view = [KeyValue::new(metric::VIEW, view.to_owned())];
+        for delay in delays {
+            self.event_delay.record(delay.as_secs_f64(), &view);
+        }
+    }
+
+    /// A provider was called.
+    pub fn payment(
+        &self,
+        connector: &str,
+        (result, class): (&'static str, &'static str),
+        took: Duration,
+    ) {
+        let connector = KeyValue::new(metric::CONNECTOR, connector.to_owned());
+        let result = KeyValue::new(metric::RESULT, result);
+        self.payment_duration.record(took.as_secs_f64(), &[connector.clone(), result.clone()]);
+        self.payment_attempts.add(1, &[connector, result, KeyValue::new(metric::CLASS, class)]);
+    }
+
+    /// Orders were refused for want of stock, and promised units turned out not to exist.
+    pub fn stock(&self, rejections: u64, shortages: u64) {
+        if 0 < rejections {
+            self.stock_rejections.add(rejections, &[]);
+        }
+        if 0 < shortages {
+            self.stock_shortages.add(shortages, &[]);
+        }
+    }
+
+    /// So many items of a kind are listed.
+    pub fn attention(&self, kind: &str, items: u64) {
+        self.attention_items.record(items, &[KeyValue::new(metric::KIND, kind.to_owned())]);
+    }
+}
+
+/// Ages are looked at when they are read.
+fn observe_ages(meter: &Meter, command_age: &Waiting, lags: &Lags) {
+    let (age, lags) = (command_age.clone(), Arc::clone(lags));
+    meter
+        .f64_observable_gauge(metric::COMMAND_AGE)
+        .with_unit("s")
+        .with_callback(move |observer| observer.observe(age.age().as_secs_f64(), &[]))
+        .build();
+    meter
+        .f64_observable_gauge(metric::PROJECTION_LAG)
+        .with_unit("s")
+        .with_callback(move |observer| {
+            for (view, lag) in lags.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                let view = KeyValue::new(metric::VIEW, view.clone());
+                observer.observe(lag.age().as_secs_f64(), &[view]);
+            }
+        })
+        .build();
+}
