@@ -103,9 +103,7 @@ impl<'de> Deserialize<'de> for Price {
 /// Units: minor units.
 ///
 /// Invariant: at most 2^53 − 1, which every JSON reader keeps exactly.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Amount(u64);
 
@@ -148,6 +146,15 @@ impl Amount {
     }
 }
 
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let minor = super::stock::whole_number(deserializer, "0 to 9007199254740991 minor units")?;
+        u64::try_from(minor).ok().and_then(Self::new).ok_or_else(|| {
+            D::Error::custom(format!("must be 0 to {AMOUNT_MAX} minor units, is {minor}"))
+        })
+    }
+}
+
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -174,6 +181,13 @@ mod tests {
         assert_eq!(Amount::ZERO.plus_line(quantity, price), None);
         let price = Price::try_new(9_007_199_254).unwrap();
         assert!(Amount::ZERO.plus_line(quantity, price).is_some());
+    }
+
+    #[test]
+    fn an_amount_beyond_what_json_keeps_exactly_is_not_read() {
+        assert_eq!(serde_json::from_str::<Amount>("9007199254740991").unwrap(), Amount::MAX);
+        let error = serde_json::from_str::<Amount>("9007199254740992").unwrap_err().to_string();
+        assert!(error.contains("must be 0 to 9007199254740991 minor units"), "{error}");
     }
 
     #[test]

@@ -111,8 +111,10 @@ pub struct OrderPlaced {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<AttemptRequest>,
     /// When the stock goes back unless money has come.
+    #[serde(rename = "hold_until_ms")]
     pub hold_until: Timestamp,
     /// When the command arrived.
+    #[serde(rename = "asked_at_ms")]
     pub asked_at: Timestamp,
 }
 
@@ -124,6 +126,7 @@ pub struct OrderRejected {
     /// Why, with the figures.
     pub refusal: Refusal,
     /// When the command arrived.
+    #[serde(rename = "asked_at_ms")]
     pub asked_at: Timestamp,
 }
 
@@ -189,6 +192,7 @@ pub struct OrderConfirmed {
     /// The order.
     pub order_id: OrderId,
     /// When its command arrived: every reader can tell how long it took.
+    #[serde(rename = "asked_at_ms")]
     pub asked_at: Timestamp,
 }
 
@@ -207,6 +211,7 @@ pub struct HoldExpired {
     /// The order.
     pub order_id: OrderId,
     /// The deadline that passed.
+    #[serde(rename = "hold_until_ms")]
     pub hold_until: Timestamp,
 }
 
@@ -256,6 +261,7 @@ pub struct OrderFulfilled {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandRejected {
     /// The type that was announced; what of it could be read.
+    #[serde(rename = "command_type")]
     pub kind: Text,
     /// Why.
     pub refusal: Refusal,
