@@ -31,10 +31,10 @@ pub enum Invariant {
     I4,
     /// What is captured for a confirmed order is its total, once.
     I5,
-    /// The log holds commits this build can read, each with all its ledger entries, and nothing
-    /// else; the entries equal the fold of the commits.
+    /// Every commit is there with all its ledger entries and nothing else, and they equal the fold.
     I7,
-    /// Sequences, commit numbers, epochs, positions and time never go back and leave no gap.
+    /// Sequences, commit numbers, epochs, positions and time never go back and leave no gap, and
+    /// every commit can be read.
     I8,
     /// The committer's own fold of the log comes to the same as these books.
     I9,

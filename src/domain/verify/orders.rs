@@ -335,9 +335,19 @@ impl Order {
             State::Rejected => none_open,
             State::NeedsAttention => all(Hold::Open) || all(Hold::Released),
         };
+        // One whose next event is missing, or one whose promises do not go with its state.
+        let invariant = match self.state {
+            State::Paid | State::Ending(_) => Invariant::I11,
+            State::Rejected
+            | State::Placed
+            | State::Confirmed
+            | State::Fulfilled
+            | State::Cancelled
+            | State::NeedsAttention => Invariant::I3,
+        };
         (!whole).then(|| {
             let holds: Vec<_> = self.lines.iter().map(|line| line.hold).collect();
-            (Invariant::I3, format!("it is {:?} and its holds are {holds:?}", self.state))
+            (invariant, format!("it is {:?} and its holds are {holds:?}", self.state))
         })
     }
 }

@@ -127,7 +127,7 @@ impl Shelves {
         let found = shelf.available().saturating_neg().max(0);
         if found != missing {
             let what = format!("{missing} of {sku} are said to be missing, {found} are");
-            return Err((Invariant::I1, what));
+            return Err((Invariant::I2, what));
         }
         if !asked {
             return Err((Invariant::I1, format!("a shortage of {sku} that no adjustment proved")));

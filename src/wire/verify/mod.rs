@@ -189,7 +189,7 @@ impl Verifier {
                 (self.blind, self.fold) = (true, None);
                 self.chain.number = self.chain.number.saturating_add(1);
                 self.chain.hash = Hash::of(payload);
-                return self.report(sequence, Invariant::I7, error.to_string());
+                return self.report(sequence, Invariant::I8, error.to_string());
             }
         };
         for (invariant, detail) in head::check(&self.chain, &commit) {
