@@ -142,15 +142,11 @@ fn pay_for_nothing(story: &mut Story) -> At {
     let mut records = story.commit(captured.0).1.clone();
     for record in &mut records {
         record.cause = Some(command(200));
-        match &mut record.event {
-            Event::PaymentCaptured(event) => event.order_id = order(FREE),
-            Event::AttentionRaised(event) => event.order_id = order(FREE),
-            other => panic!("{other:?} follows no second payment"),
+        if let Event::PaymentCaptured(event) = &mut record.event {
+            (event.order_id, event.provider_ref) = (order(FREE), token("ch-5"));
+        } else if let Event::AttentionRaised(event) = &mut record.event {
+            event.order_id = order(FREE);
         }
-    }
-    let first = records.first_mut().unwrap();
-    if let Event::PaymentCaptured(event) = &mut first.event {
-        event.provider_ref = token("ch-5");
     }
     At::event(story.append(records))
 }
