@@ -17,6 +17,7 @@ use super::world::{World, WorldOptions};
 use crate::domain::{
     Address, Command, CommandId, Event, OrderId, OrderLine, PlaceOrder, Quantity, Sequence,
 };
+use crate::engine::verify_log;
 use crate::nats::{Client, JsLog};
 use crate::port::{Clock, Commands, Log, SystemClock, Tail, Unanswered, new_uuid};
 use crate::role::committer::read_to_end;
@@ -38,7 +39,8 @@ pub struct DuelOptions {
     pub committer: ChildCommand,
 }
 
-/// How to start a committer as a process of its own. It is told the server by `NATS_URL`.
+/// How to start a committer as a process of its own. It is told the server by
+/// `NATS_URL` and the market by `KASSA_MARKET`.
 #[derive(Clone, Debug)]
 pub struct ChildCommand {
     /// The program.
@@ -74,6 +76,8 @@ pub struct DuelReport {
     pub missold: u64,
     /// Units, over all SKUs, that are still promised to somebody.
     pub still_held: u64,
+    /// Promises that the whole log breaks somewhere.
+    pub violations: u64,
 }
 
 impl DuelReport {
@@ -124,7 +128,7 @@ async fn fight(world: &World, options: &DuelOptions) -> anyhow::Result<DuelRepor
     let subjects = world.subjects();
     let events =
         JsLog::open(&world.connect("duel judge").await?, subjects.stream("EVENTS")).await?;
-    let mut committer = start(&options.committer, world.url())?;
+    let mut committer = start(&options.committer, world)?;
     opened(&events).await?;
     let mut clients = Vec::with_capacity(CLIENTS);
     for number in 0..CLIENTS {
@@ -150,7 +154,7 @@ async fn fight(world: &World, options: &DuelOptions) -> anyhow::Result<DuelRepor
     committer.kill().await?;
     let killed = Instant::now();
     let before = *seen.borrow_and_update();
-    let _successor = start(&options.committer, world.url())?;
+    let _successor = start(&options.committer, world)?;
     let mut report = DuelReport {
         buyers,
         stock: options.stock.into(),
@@ -162,14 +166,16 @@ async fn fight(world: &World, options: &DuelOptions) -> anyhow::Result<DuelRepor
         report.recovered_after_ms = u64::try_from(killed.elapsed().as_millis())?;
     }
     let told = fighting.join_all().await;
-    judge(&events, world, options, &told, &mut report).await?;
+    judge(&events, world, options, (&told, &mut report)).await?;
+    report.violations = verify_log(&events, &subjects, |_| {}).await?.violations_total;
     Ok(report)
 }
 
-fn start(command: &ChildCommand, url: &str) -> anyhow::Result<Child> {
+fn start(command: &ChildCommand, world: &World) -> anyhow::Result<Child> {
     let ChildCommand { program, arguments, variables } = command;
     let mut process = Process::new(program);
-    process.args(arguments).envs(variables.iter().cloned()).env("NATS_URL", url);
+    process.args(arguments).envs(variables.iter().cloned());
+    process.env("NATS_URL", world.url()).env("KASSA_MARKET", world.subjects().market().as_str());
     process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let spawned = process.kill_on_drop(true).spawn();
     spawned.with_context(|| format!("starting {}", program.display()))
@@ -229,8 +235,7 @@ async fn judge(
     events: &JsLog,
     world: &World,
     options: &DuelOptions,
-    told: &[(Buyer, Option<Outcome>)],
-    report: &mut DuelReport,
+    (told, report): (&[(Buyer, Option<Outcome>)], &mut DuelReport),
 ) -> anyhow::Result<()> {
     let decided = decisions(events, world).await?;
     for (buyer, outcome) in told {

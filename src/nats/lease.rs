@@ -10,7 +10,8 @@ use serde::Deserialize;
 
 use super::codes;
 use super::connect::Connection;
-use crate::port::{BoxError, Lease, LeaseError};
+use super::log::JsLog;
+use crate::port::{BoxError, Lease, LeaseError, Log};
 use crate::wire::Subjects;
 
 /// How long a lease lasts. Longer than the hiccups of a healthy holder, short against the seconds
@@ -28,6 +29,8 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 pub struct KvLease {
     connection: Connection,
     store: Store,
+    /// The stream behind the bucket.
+    log: JsLog,
 }
 
 #[derive(Deserialize)]
@@ -49,7 +52,10 @@ impl KvLease {
             .get_key_value(Subjects::lease_bucket())
             .await
             .map_err(|error| LeaseError::Unavailable(error.into()))?;
-        Ok(Self { connection: connection.clone(), store })
+        let stream = Subjects::bucket_stream(Subjects::lease_bucket());
+        let log = JsLog::open(connection, stream).await;
+        let log = log.map_err(|error| LeaseError::Unavailable(error.into()))?;
+        Ok(Self { connection: connection.clone(), store, log })
     }
 
     /// Who holds a lease, for people who look.
@@ -102,10 +108,13 @@ impl Lease for KvLease {
         }
         // What was given up or has expired leaves a marker behind. The client's own
         // `create_with_ttl` forgets the time to live when it finds one.
-        let found = self.store.entry(key).await;
+        // Only a leader's answer counts here: a replica may still see the last holder.
+        let subject = Subjects::bucket_key(Subjects::lease_bucket(), key);
+        let found = self.log.last(&subject).await;
         match found.map_err(|error| LeaseError::Unavailable(error.into()))? {
-            Some(entry) if entry.operation == Operation::Put => Err(LeaseError::Taken),
-            Some(marker) => self.write(key, holder, marker.revision).await,
+            // A marker is empty, a holder's name is not.
+            Some(entry) if !entry.payload.is_empty() => Err(LeaseError::Taken),
+            Some(marker) => self.write(key, holder, marker.sequence.0).await,
             // The marker is gone by now.
             None => self.write(key, holder, NEVER_WRITTEN).await,
         }

@@ -43,7 +43,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 }
 
 fn ledger() -> impl Strategy<Value = Ledger> {
-    (sku(), any::<(u64, i64, u64, u64, i64)>()).prop_map(|(sku, figures)| {
+    (sku(), any::<(u64, i64, i64, u64, i64)>()).prop_map(|(sku, figures)| {
         let (number, delta, on_hand, reserved, available) = figures;
         let expected = Sequence::START;
         let entry = LedgerEntry { sku, delta, on_hand, reserved, available, expected };

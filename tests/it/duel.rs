@@ -1,6 +1,6 @@
 //! Many buyers for few units, and a committer that is killed among them.
 
-use kassa::bench::{DuelOptions, DuelReport, Nodes, WorldOptions, duel};
+use kassa::bench::{DuelOptions, DuelReport, Embedded, Nodes, Servers, WorldOptions, duel};
 use kassa::domain::Policy;
 use kassa::server::Sync;
 
@@ -10,19 +10,17 @@ use crate::support::nats::program;
 async fn fight(buyers: usize, skus: usize, stock: u32) -> DuelReport {
     crate::support::log();
     let folder = tempfile::tempdir().unwrap();
-    let world = WorldOptions {
+    let servers = Servers::Embedded(Embedded {
         program: program().await,
         folder: folder.path().to_path_buf(),
         nodes: Nodes::One,
         sync: Sync::Always,
-        roles: Vec::new(),
-        policy: Policy::default(),
-    };
+    });
+    let world = WorldOptions { servers, roles: Vec::new(), policy: Policy::default() };
     let options = DuelOptions { world, buyers, skus, stock, committer: committer_command() };
     let report = duel(&options).await.unwrap();
     assert!(report.is_fair(), "{report:?}");
     assert!(0 < report.waiting_when_killed, "killed too late: {report:?}");
-    println!("{report:?}");
     report
 }
 

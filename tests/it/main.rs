@@ -1,11 +1,27 @@
 //! Everything that needs a server, in one binary: linking is what costs.
 //!
 //! Servers are children of the test that started them, on loopback, on ports nobody uses.
+#![expect(clippy::arithmetic_side_effects, reason = "a test that counts wrong has failed")]
 
+#[cfg(test)]
 mod committer_killed;
+#[cfg(test)]
 mod contract;
+#[cfg(all(test, feature = "docker-tests"))]
+mod docker;
+#[cfg(test)]
 mod duel;
+#[cfg(test)]
+mod followers;
+#[cfg(test)]
 mod lost_answers;
+#[cfg(test)]
+mod payer;
+#[cfg(test)]
 mod server_faults;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
+mod two_ways_in;
+#[cfg(test)]
 mod zombie;

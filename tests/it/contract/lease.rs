@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 const SOON: Duration = Duration::from_secs(10);
 
 /// A place where leases are.
-pub trait LeaseWorld {
+pub(crate) trait LeaseWorld {
     type Lease: Lease;
 
     fn lease(&self) -> Self::Lease;
@@ -26,7 +26,7 @@ fn is_taken<T: std::fmt::Debug>(result: Result<T, LeaseError>) {
     assert!(matches!(result, Err(LeaseError::Taken)), "{result:?}");
 }
 
-pub async fn one_holder_at_a_time<W: LeaseWorld>(world: W) {
+pub(crate) async fn one_holder_at_a_time<W: LeaseWorld>(world: W) {
     let lease = world.lease();
     let (a, b) = tokio::join!(lease.acquire("one", "a"), lease.acquire("one", "b"));
     assert_eq!(a.is_ok() as u8 + b.is_ok() as u8, 1, "{a:?} {b:?}");
@@ -35,7 +35,7 @@ pub async fn one_holder_at_a_time<W: LeaseWorld>(world: W) {
     lease.acquire("another", "c").await.unwrap();
 }
 
-pub async fn only_the_holder_renews<W: LeaseWorld>(world: W) {
+pub(crate) async fn only_the_holder_renews<W: LeaseWorld>(world: W) {
     let lease = world.lease();
     let first = lease.acquire("renewed", "a").await.unwrap();
     let second = lease.renew("renewed", "a", first).await.unwrap();
@@ -46,7 +46,7 @@ pub async fn only_the_holder_renews<W: LeaseWorld>(world: W) {
     lease.release("renewed", third).await.unwrap();
 }
 
-pub async fn a_lease_that_is_given_up_is_free_at_once<W: LeaseWorld>(world: W) {
+pub(crate) async fn a_lease_that_is_given_up_is_free_at_once<W: LeaseWorld>(world: W) {
     let lease = world.lease();
     let revision = lease.acquire("given", "a").await.unwrap();
     let (freed, ()) = tokio::join!(lease.freed("given"), async {
@@ -58,7 +58,7 @@ pub async fn a_lease_that_is_given_up_is_free_at_once<W: LeaseWorld>(world: W) {
     is_taken(lease.renew("given", "a", revision).await);
 }
 
-pub async fn who_is_not_the_holder_cannot_give_it_up<W: LeaseWorld>(world: W) {
+pub(crate) async fn who_is_not_the_holder_cannot_give_it_up<W: LeaseWorld>(world: W) {
     let lease = world.lease();
     let old = lease.acquire("kept", "a").await.unwrap();
     let new = lease.renew("kept", "a", old).await.unwrap();
@@ -68,7 +68,7 @@ pub async fn who_is_not_the_holder_cannot_give_it_up<W: LeaseWorld>(world: W) {
     lease.renew("kept", "a", new).await.unwrap();
 }
 
-pub async fn a_free_lease_is_not_waited_for<W: LeaseWorld>(world: W) {
+pub(crate) async fn a_free_lease_is_not_waited_for<W: LeaseWorld>(world: W) {
     let lease = world.lease();
     tokio::time::timeout(SOON, lease.freed("never")).await.unwrap().unwrap();
     let revision = lease.acquire("never", "a").await.unwrap();
@@ -76,7 +76,7 @@ pub async fn a_free_lease_is_not_waited_for<W: LeaseWorld>(world: W) {
     tokio::time::timeout(SOON, lease.freed("never")).await.unwrap().unwrap();
 }
 
-pub async fn a_lease_that_nobody_renews_expires<W: LeaseWorld>(world: W) {
+pub(crate) async fn a_lease_that_nobody_renews_expires<W: LeaseWorld>(world: W) {
     let lease = world.lease();
     let revision = lease.acquire("expired", "a").await.unwrap();
     world.outlive("expired").await;
@@ -88,7 +88,7 @@ pub async fn a_lease_that_nobody_renews_expires<W: LeaseWorld>(world: W) {
 }
 
 /// However a lease came to be free before, its next holder has to renew it.
-pub async fn a_lease_that_was_free_before_expires_as_well<W: LeaseWorld>(world: W) {
+pub(crate) async fn a_lease_that_was_free_before_expires_as_well<W: LeaseWorld>(world: W) {
     let lease = world.lease();
     lease.acquire("again", "a").await.unwrap();
     world.outlive("again").await;
@@ -102,7 +102,7 @@ pub async fn a_lease_that_was_free_before_expires_as_well<W: LeaseWorld>(world: 
 }
 
 /// A standby is active as soon as the holder stops, and the holder learns when it is not any more.
-pub async fn a_standby_takes_over<W: LeaseWorld>(world: W) {
+pub(crate) async fn a_standby_takes_over<W: LeaseWorld>(world: W) {
     let candidate = |holder: &str| Candidate {
         lease: world.lease(),
         key: "active".to_owned(),

@@ -5,7 +5,7 @@ use kassa::domain::Sequence;
 use kassa::port::{Batch, CommitError, Committed, Entry, Log, Message, Tail};
 
 /// A place where streams are, and what can be done to them there.
-pub trait LogWorld {
+pub(crate) trait LogWorld {
     type Log: Log;
 
     /// An empty stream, and what its subjects begin with.
@@ -46,29 +46,29 @@ pub trait LogWorld {
 }
 
 /// One stream of a world.
-pub struct Place<L> {
-    pub log: L,
-    pub prefix: String,
+pub(crate) struct Place<L> {
+    pub(crate) log: L,
+    pub(crate) prefix: String,
 }
 
 impl<L: Log> Place<L> {
-    pub fn subject(&self, name: &str) -> String {
+    pub(crate) fn subject(&self, name: &str) -> String {
         format!("{}.{name}", self.prefix)
     }
 
     /// A message that expects nothing.
-    pub fn message(&self, name: &str, payload: &str) -> Message {
+    pub(crate) fn message(&self, name: &str, payload: &str) -> Message {
         let payload = Bytes::copy_from_slice(payload.as_bytes());
         Message { subject: self.subject(name), payload, ..Message::default() }
     }
 
     /// A message that expects `expected` on its subject.
-    pub fn fenced(&self, name: &str, payload: &str, expected: u64) -> Message {
+    pub(crate) fn fenced(&self, name: &str, payload: &str, expected: u64) -> Message {
         Message { expected: Some(Sequence(expected)), ..self.message(name, payload) }
     }
 
     /// Everything in the stream.
-    pub async fn entries(&self) -> Vec<Entry> {
+    pub(crate) async fn entries(&self) -> Vec<Entry> {
         let end = self.log.end().await.unwrap();
         let mut tail = self.log.follow(&self.subject(">"), Sequence::START).await.unwrap();
         let mut entries: Vec<Entry> = Vec::new();
@@ -79,16 +79,16 @@ impl<L: Log> Place<L> {
     }
 }
 
-pub fn batch(messages: impl IntoIterator<Item = Message>) -> Batch {
+pub(crate) fn batch(messages: impl IntoIterator<Item = Message>) -> Batch {
     Batch { messages: messages.into_iter().collect(), expected_end: None }
 }
 
-pub fn at(first: u64) -> Committed {
+pub(crate) fn at(first: u64) -> Committed {
     Committed { first: Sequence(first) }
 }
 
 /// The subjects of entries without their prefix, and their payloads.
-pub fn texts(entries: &[Entry]) -> Vec<(&str, &str)> {
+pub(crate) fn texts(entries: &[Entry]) -> Vec<(&str, &str)> {
     let mut texts = Vec::with_capacity(entries.len());
     for entry in entries {
         let (_, name) = entry.subject.rsplit_once('.').unwrap();
@@ -97,7 +97,7 @@ pub fn texts(entries: &[Entry]) -> Vec<(&str, &str)> {
     texts
 }
 
-pub async fn the_messages_of_a_batch_stand_one_behind_the_other<W: LogWorld>(world: W) {
+pub(crate) async fn the_messages_of_a_batch_stand_one_behind_the_other<W: LogWorld>(world: W) {
     let place = world.stream().await;
     let one = place.log.commit(&batch([place.message("a", "1")])).await.unwrap();
     assert_eq!(one, at(1));
@@ -113,7 +113,7 @@ pub async fn the_messages_of_a_batch_stand_one_behind_the_other<W: LogWorld>(wor
 }
 
 /// Of two writers who saw the same last commit, one wins, and nothing of the other is kept.
-pub async fn one_writer_wins<W: LogWorld>(world: W) {
+pub(crate) async fn one_writer_wins<W: LogWorld>(world: W) {
     let place = world.stream().await;
     let other = world.elsewhere(&place).await;
     let bid = |who: &str| {
@@ -131,7 +131,7 @@ pub async fn one_writer_wins<W: LogWorld>(world: W) {
 
 /// Many writers who read, then write what they expect to be next: no place is won twice, and no
 /// winner's message is lost.
-pub async fn writers_in_a_hurry_never_overwrite_each_other<W: LogWorld>(world: W) {
+pub(crate) async fn writers_in_a_hurry_never_overwrite_each_other<W: LogWorld>(world: W) {
     let place = world.stream().await;
     let mut writers = Vec::new();
     for number in 0..4 {
@@ -158,7 +158,7 @@ pub async fn writers_in_a_hurry_never_overwrite_each_other<W: LogWorld>(world: W
     assert_eq!((entries.len(), payloads.len()), (40, 40));
 }
 
-pub async fn a_batch_is_stored_whole_or_not_at_all<W: LogWorld>(world: W) {
+pub(crate) async fn a_batch_is_stored_whole_or_not_at_all<W: LogWorld>(world: W) {
     let place = world.stream().await;
     place.log.commit(&batch([place.message("stock", "1")])).await.unwrap();
     // The last of three expects what is not so.
@@ -173,7 +173,7 @@ pub async fn a_batch_is_stored_whole_or_not_at_all<W: LogWorld>(world: W) {
     assert_eq!(texts(&place.entries().await[1..]), [("commit", "y"), ("b", "y"), ("stock", "y")]);
 }
 
-pub async fn a_claim_that_nobody_ever_wrote_is_checked<W: LogWorld>(world: W) {
+pub(crate) async fn a_claim_that_nobody_ever_wrote_is_checked<W: LogWorld>(world: W) {
     let place = world.stream().await;
     // Another subject does not matter.
     place.log.commit(&batch([place.message("other", "1")])).await.unwrap();
@@ -189,7 +189,7 @@ pub async fn a_claim_that_nobody_ever_wrote_is_checked<W: LogWorld>(world: W) {
     assert_eq!(place.log.commit(&batch([place.fenced("commit", "3", 2)])).await.unwrap(), at(3));
 }
 
-pub async fn the_end_of_the_stream_may_be_expected<W: LogWorld>(world: W) {
+pub(crate) async fn the_end_of_the_stream_may_be_expected<W: LogWorld>(world: W) {
     let place = world.stream().await;
     let ending = |end, payload| Batch {
         messages: vec![place.message("a", payload), place.message("b", payload)],
@@ -211,7 +211,7 @@ pub async fn the_end_of_the_stream_may_be_expected<W: LogWorld>(world: W) {
 }
 
 /// Each SKU's entry expects the one before it on its own subject, wherever that stands.
-pub async fn every_ledger_entry_has_its_own_expectation<W: LogWorld>(world: W) {
+pub(crate) async fn every_ledger_entry_has_its_own_expectation<W: LogWorld>(world: W) {
     let place = world.stream().await;
     let commit = |head: u64, stock: &[(&str, u64)]| {
         let entries = stock.iter().map(|(sku, expected)| place.fenced(sku, "-", *expected));
@@ -227,7 +227,7 @@ pub async fn every_ledger_entry_has_its_own_expectation<W: LogWorld>(world: W) {
     assert_eq!(place.log.commit(&commit(4, &[("s1", 2), ("s2", 5)])).await.unwrap(), at(6));
 }
 
-pub async fn what_is_stored_is_what_was_sent<W: LogWorld>(world: W) {
+pub(crate) async fn what_is_stored_is_what_was_sent<W: LogWorld>(world: W) {
     let place = world.stream().await;
     let sent = Message {
         subject: place.subject("a"),
@@ -250,7 +250,7 @@ pub async fn what_is_stored_is_what_was_sent<W: LogWorld>(world: W) {
     assert!(entries[0].time <= entries[1].time);
 }
 
-pub async fn a_batch_of_nothing_is_a_defect<W: LogWorld>(world: W) {
+pub(crate) async fn a_batch_of_nothing_is_a_defect<W: LogWorld>(world: W) {
     let place = world.stream().await;
     let refused = place.log.commit(&Batch::default()).await;
     assert!(matches!(refused, Err(CommitError::Broken(_))), "{refused:?}");

@@ -21,7 +21,7 @@ async fn commit_again<L: Log>(place: &Place<L>, name: &str) -> u64 {
 }
 
 /// Who got no answer does not know, and is told exactly that.
-pub async fn a_lost_answer_is_unknown_and_the_batch_is_there<W: LogWorld>(world: W) {
+pub(crate) async fn a_lost_answer_is_unknown_and_the_batch_is_there<W: LogWorld>(world: W) {
     let place = world.stream().await;
     let sent = batch([place.fenced("commit", "mine", 0), place.fenced("stock", "mine", 0)]);
     world.lose_answer(&place).await;
@@ -34,7 +34,7 @@ pub async fn a_lost_answer_is_unknown_and_the_batch_is_there<W: LogWorld>(world:
     assert_eq!(place.entries().await.len(), 2);
 }
 
-pub async fn a_lost_request_is_unknown_and_settled_by_a_claim<W: LogWorld>(world: W) {
+pub(crate) async fn a_lost_request_is_unknown_and_settled_by_a_claim<W: LogWorld>(world: W) {
     let place = world.stream().await;
     let sent = batch([place.fenced("commit", "mine", 0), place.fenced("stock", "mine", 0)]);
     world.lose_request(&place).await;
@@ -50,7 +50,7 @@ pub async fn a_lost_request_is_unknown_and_settled_by_a_claim<W: LogWorld>(world
 }
 
 /// A batch that arrives after its fence has moved on is refused, however late it is.
-pub async fn a_batch_that_arrives_after_the_claim_is_refused<W: LogWorld>(world: W) {
+pub(crate) async fn a_batch_that_arrives_after_the_claim_is_refused<W: LogWorld>(world: W) {
     let place = world.stream().await;
     let other = world.elsewhere(&place).await;
     let sent = batch([place.fenced("commit", "late", 0), place.fenced("stock", "late", 0)]);
@@ -68,7 +68,7 @@ pub async fn a_batch_that_arrives_after_the_claim_is_refused<W: LogWorld>(world:
 }
 
 /// A batch that arrives late, and before the claim, has happened.
-pub async fn a_batch_that_arrives_before_the_claim_has_happened<W: LogWorld>(world: W) {
+pub(crate) async fn a_batch_that_arrives_before_the_claim_has_happened<W: LogWorld>(world: W) {
     let place = world.stream().await;
     let other = world.elsewhere(&place).await;
     let sent = batch([place.fenced("commit", "late", 0), place.fenced("stock", "late", 0)]);
@@ -84,7 +84,7 @@ pub async fn a_batch_that_arrives_before_the_claim_has_happened<W: LogWorld>(wor
 }
 
 /// An answer that comes after its writer gave up is not taken for the answer to something else.
-pub async fn an_answer_belongs_to_its_own_batch<W: LogWorld>(world: W) {
+pub(crate) async fn an_answer_belongs_to_its_own_batch<W: LogWorld>(world: W) {
     let place = world.stream().await;
     world.lose_answer(&place).await;
     let lost = place.log.commit(&batch([place.message("a", "lost")])).await;
@@ -98,7 +98,7 @@ pub async fn an_answer_belongs_to_its_own_batch<W: LogWorld>(world: W) {
     }
 }
 
-pub async fn a_full_stream_is_busy_and_keeps_nothing<W: LogWorld>(world: W) {
+pub(crate) async fn a_full_stream_is_busy_and_keeps_nothing<W: LogWorld>(world: W) {
     let place = world.stream().await;
     place.log.commit(&batch([place.message("a", "1")])).await.unwrap();
     for messages in [1, 2] {

@@ -42,7 +42,7 @@ fn assert_contiguous(entries: &[Entry], from: u64) {
     assert!(wrong.is_none(), "{wrong:?}");
 }
 
-pub async fn a_reader_skips_nothing_and_repeats_nothing<W: LogWorld>(world: W) {
+pub(crate) async fn a_reader_skips_nothing_and_repeats_nothing<W: LogWorld>(world: W) {
     let place = world.stream().await;
     write(&place, 100).await;
     for (after, limit) in [(0, 1), (0, 1_000), (1, 7), (50, 10), (99, 5)] {
@@ -54,7 +54,7 @@ pub async fn a_reader_skips_nothing_and_repeats_nothing<W: LogWorld>(world: W) {
     }
 }
 
-pub async fn a_reader_goes_on_with_what_is_written_meanwhile<W: LogWorld>(world: W) {
+pub(crate) async fn a_reader_goes_on_with_what_is_written_meanwhile<W: LogWorld>(world: W) {
     let place = world.stream().await;
     let mut tail = place.log.follow(&place.subject(">"), Sequence::START).await.unwrap();
     let (entries, ()) = tokio::join!(read(&mut tail, 200, 16), write(&place, 200));
@@ -62,7 +62,7 @@ pub async fn a_reader_goes_on_with_what_is_written_meanwhile<W: LogWorld>(world:
     assert_contiguous(&entries, 0);
 }
 
-pub async fn a_reader_sees_only_the_subjects_it_asked_for<W: LogWorld>(world: W) {
+pub(crate) async fn a_reader_sees_only_the_subjects_it_asked_for<W: LogWorld>(world: W) {
     let place = world.stream().await;
     write(&place, 40).await;
     let mut tail = place.log.follow(&place.subject("odd"), Sequence(20)).await.unwrap();
@@ -74,7 +74,7 @@ pub async fn a_reader_sees_only_the_subjects_it_asked_for<W: LogWorld>(world: W)
 }
 
 /// A reader that is interrupted while it waits has not taken anything.
-pub async fn waiting_may_be_given_up<W: LogWorld>(world: W) {
+pub(crate) async fn waiting_may_be_given_up<W: LogWorld>(world: W) {
     let place = world.stream().await;
     let mut tail = place.log.follow(&place.subject(">"), Sequence::START).await.unwrap();
     assert!(tail.next(9).now_or_never().is_none(), "there is nothing yet");
@@ -92,7 +92,7 @@ pub async fn waiting_may_be_given_up<W: LogWorld>(world: W) {
     }
 }
 
-pub async fn the_last_entry_of_a_subject_is_found<W: LogWorld>(world: W) {
+pub(crate) async fn the_last_entry_of_a_subject_is_found<W: LogWorld>(world: W) {
     let place = world.stream().await;
     assert_eq!(place.log.last(&place.subject("odd")).await.unwrap(), None);
     assert_eq!(place.log.end().await.unwrap(), Sequence::START);
@@ -104,7 +104,7 @@ pub async fn the_last_entry_of_a_subject_is_found<W: LogWorld>(world: W) {
 }
 
 /// A writer reads its own writes at once, wherever they went.
-pub async fn what_was_acknowledged_is_seen_at_once<W: LogWorld>(world: W) {
+pub(crate) async fn what_was_acknowledged_is_seen_at_once<W: LogWorld>(world: W) {
     let place = world.stream().await;
     let other = world.elsewhere(&place).await;
     for number in 1..=30 {
@@ -116,7 +116,7 @@ pub async fn what_was_acknowledged_is_seen_at_once<W: LogWorld>(world: W) {
     }
 }
 
-pub async fn a_moment_is_a_place<W: LogWorld>(world: W) {
+pub(crate) async fn a_moment_is_a_place<W: LogWorld>(world: W) {
     let place = world.stream().await;
     let before = async |moment| place.log.before(moment).await.unwrap();
     assert_eq!(before(Timestamp(0)).await, Sequence::START);
@@ -133,7 +133,7 @@ pub async fn a_moment_is_a_place<W: LogWorld>(world: W) {
     }
 }
 
-pub async fn a_reader_survives_its_connection<W: LogWorld>(world: W) {
+pub(crate) async fn a_reader_survives_its_connection<W: LogWorld>(world: W) {
     let place = world.stream().await;
     let writer = Place { log: world.elsewhere(&place).await, prefix: place.prefix.clone() };
     let mut tail = place.log.follow(&place.subject(">"), Sequence::START).await.unwrap();
@@ -151,7 +151,9 @@ pub async fn a_reader_survives_its_connection<W: LogWorld>(world: W) {
 }
 
 /// No gap shows when nothing comes behind it.
-pub async fn an_entry_that_was_lost_on_the_way_comes_although_nothing_follows<W: LogWorld>(
+pub(crate) async fn an_entry_that_was_lost_on_the_way_comes_although_nothing_follows<
+    W: LogWorld,
+>(
     world: W,
 ) {
     let place = world.stream().await;
@@ -167,7 +169,7 @@ pub async fn an_entry_that_was_lost_on_the_way_comes_although_nothing_follows<W:
     assert_contiguous(&entries, 1);
 }
 
-pub async fn a_reader_survives_that_the_server_forgets_it<W: LogWorld>(world: W) {
+pub(crate) async fn a_reader_survives_that_the_server_forgets_it<W: LogWorld>(world: W) {
     let place = world.stream().await;
     let mut tail = place.log.follow(&place.subject(">"), Sequence::START).await.unwrap();
     write(&place, 20).await;
@@ -181,7 +183,9 @@ pub async fn a_reader_survives_that_the_server_forgets_it<W: LogWorld>(world: W)
 
 /// A reader that was made while nothing was there and lost before its first entry still begins
 /// where it was told to.
-pub async fn a_reader_that_is_lost_before_its_first_entry_keeps_its_place<W: LogWorld>(world: W) {
+pub(crate) async fn a_reader_that_is_lost_before_its_first_entry_keeps_its_place<W: LogWorld>(
+    world: W,
+) {
     let place = world.stream().await;
     write(&place, 30).await;
     let mut tail = place.log.follow(&place.subject(">"), Sequence(30)).await.unwrap();

@@ -75,6 +75,11 @@ macro_rules! whole_log_contract {
     };
 }
 
+/// The whole contract, on servers.
+pub(crate) async fn whole_contract(world: NatsWorld) {
+    whole_log_contract!(world);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_model_keeps_the_promises_of_a_log() {
     whole_log_contract!(ModelWorld);
@@ -83,15 +88,13 @@ async fn the_model_keeps_the_promises_of_a_log() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_node_keeps_the_promises_of_a_log() {
     let nats = Nats::one().await;
-    let world = NatsWorld::of(&nats.url());
-    whole_log_contract!(world);
+    whole_contract(NatsWorld::of(&nats.url())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_nodes_keep_the_promises_of_a_log() {
     let nats = Nats::three().await;
-    let world = NatsWorld::of(&nats.url());
-    whole_log_contract!(world);
+    whole_contract(NatsWorld::of(&nats.url())).await;
 }
 
 #[derive(Clone)]
@@ -142,14 +145,14 @@ impl LogWorld for ModelWorld {
 
 /// Servers, each stream behind a wire of its own that breaks on demand.
 #[derive(Clone)]
-pub struct NatsWorld {
+pub(crate) struct NatsWorld {
     urls: Arc<Vec<String>>,
     wires: Arc<Mutex<HashMap<String, Arc<Proxy>>>>,
 }
 
 impl NatsWorld {
     /// On the servers at `urls`, separated by commas.
-    pub fn of(urls: &str) -> Self {
+    pub(crate) fn of(urls: &str) -> Self {
         let urls = urls.split(',').map(ToOwned::to_owned).collect();
         Self { urls: Arc::new(urls), wires: Arc::default() }
     }

@@ -6,3 +6,6 @@ mod log;
 mod log_faults;
 mod log_reading;
 mod log_worlds;
+
+#[cfg(feature = "docker-tests")]
+pub(crate) use log_worlds::{NatsWorld, whole_contract};

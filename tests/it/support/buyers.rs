@@ -20,20 +20,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Somebody who wants to buy.
 #[derive(Clone, Debug)]
-pub struct Buyer {
-    pub id: CommandId,
-    pub order_id: OrderId,
-    pub command: Command,
+pub(crate) struct Buyer {
+    pub(crate) id: CommandId,
+    pub(crate) order_id: OrderId,
+    pub(crate) command: Command,
 }
 
 impl Buyer {
     /// A buyer of one unit of each of these SKUs.
-    pub fn of(skus: &[usize]) -> Self {
+    pub(crate) fn of(skus: &[usize]) -> Self {
         Self::paying(skus, "tok_visa")
     }
 
     /// The same, with a token of the provider's.
-    pub fn paying(skus: &[usize], token: &str) -> Self {
+    pub(crate) fn paying(skus: &[usize], token: &str) -> Self {
         let order_id = OrderId::try_from(new_uuid(SystemClock.now())).unwrap();
         let (unit_price_minor, currency) = price();
         let quantity = Quantity::try_new(1).unwrap();
@@ -49,7 +49,7 @@ impl Buyer {
     }
 
     /// Sends the order, again and again under the same ids, until it is decided.
-    pub async fn insist(self, client: &Client) -> Answer {
+    pub(crate) async fn insist(self, client: &Client) -> Answer {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match client.send(self.id, &self.command, None).await {
@@ -66,13 +66,13 @@ impl Buyer {
 
 /// What a buyer was told.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    pub buyer: Buyer,
-    pub outcome: Outcome,
+pub(crate) struct Answer {
+    pub(crate) buyer: Buyer,
+    pub(crate) outcome: Outcome,
 }
 
 /// Buyers who come one after the other until they are told to stop.
-pub struct Crowd {
+pub(crate) struct Crowd {
     tasks: JoinSet<Vec<Answer>>,
     answered: Arc<AtomicUsize>,
     stop: CancellationToken,
@@ -80,7 +80,7 @@ pub struct Crowd {
 
 impl Crowd {
     /// So many at a time, each buying one unit of one of `skus` SKUs.
-    pub fn start(client: &Client, at_a_time: usize, skus: usize) -> Self {
+    pub(crate) fn start(client: &Client, at_a_time: usize, skus: usize) -> Self {
         let (answered, stop) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
         let mut tasks = JoinSet::new();
         for number in 0..at_a_time {
@@ -99,19 +99,19 @@ impl Crowd {
     }
 
     /// How many have been answered so far.
-    pub fn answered(&self) -> usize {
+    pub(crate) fn answered(&self) -> usize {
         self.answered.load(Ordering::Relaxed)
     }
 
     /// Waits until so many more have been answered.
-    pub async fn more(&self, count: usize, within: Duration) {
+    pub(crate) async fn more(&self, count: usize, within: Duration) {
         let wanted = self.answered() + count;
         let served = async || (wanted <= self.answered()).then_some(());
         eventually("more buyers are served", within, served).await;
     }
 
     /// Lets nobody else in, and waits for those who are there.
-    pub async fn stop(self) -> Vec<Answer> {
+    pub(crate) async fn stop(self) -> Vec<Answer> {
         self.stop.cancel();
         self.tasks.join_all().await.into_iter().flatten().collect()
     }

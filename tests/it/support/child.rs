@@ -2,6 +2,7 @@
 //!
 //! The process is this very test binary, told by its environment to be a role.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 
@@ -16,65 +17,93 @@ use tokio::process::Command;
 use super::shop::setup;
 
 /// The test that is the child's main function.
-const MAIN: &str = "support::child::a_committer_in_a_process_of_its_own";
+const MAIN: &str = "support::child::a_role_in_a_process_of_its_own";
 
-/// Says that this process is such a child.
-const ASKED: &str = "KASSA_IT_CHILD";
+/// Names the role of such a child.
+const ASKED: &str = "KASSA_IT_ROLE";
+
+/// Where the provider of such a child keeps its books.
+const BOOKS: &str = "KASSA_IT_BOOKS";
 
 /// A committer in a process of its own.
-pub fn committer_command() -> ChildCommand {
+pub(crate) fn committer_command() -> ChildCommand {
+    command(Role::Committer)
+}
+
+fn command(role: Role) -> ChildCommand {
     ChildCommand {
         program: std::env::current_exe().unwrap(),
         arguments: [MAIN, "--exact", "--nocapture"].map(ToOwned::to_owned).into(),
-        variables: vec![(ASKED.to_owned(), "1".to_owned())],
+        variables: vec![(ASKED.to_owned(), role.name().to_owned())],
     }
 }
 
-/// A committer in a process of its own.
-pub struct Child(tokio::process::Child);
+/// A role in a process of its own.
+pub(crate) struct Child(tokio::process::Child);
 
 impl Child {
     /// Starts a committer that reaches its server at `url`.
-    pub fn committer(url: &str) -> Self {
-        let ChildCommand { program, arguments, variables } = committer_command();
+    pub(crate) fn committer(url: &str) -> Self {
+        Self::start(committer_command(), url)
+    }
+
+    /// Starts a payer that reaches its server at `url` and whose provider has its books there.
+    pub(crate) fn payer(url: &str, books: &Path) -> Self {
+        let mut command = command(Role::Payer);
+        command.variables.push((BOOKS.to_owned(), books.to_str().unwrap().to_owned()));
+        Self::start(command, url)
+    }
+
+    fn start(command: ChildCommand, url: &str) -> Self {
+        let ChildCommand { program, arguments, variables } = command;
         let mut command = Command::new(program);
         command.args(arguments).envs(variables).env("NATS_URL", url).kill_on_drop(true);
-        if std::env::var_os("RUST_LOG").is_none() {
+        if variable("RUST_LOG").is_none() {
             command.stdout(Stdio::null()).stderr(Stdio::null());
         }
         Self(command.spawn().unwrap())
     }
 
-    pub fn pid(&self) -> Pid {
+    pub(crate) fn pid(&self) -> Pid {
         Pid::from_raw(self.0.id().unwrap().try_into().unwrap())
     }
 
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill(self.pid(), signal).unwrap();
     }
 
-    pub async fn kill(&mut self) {
+    pub(crate) async fn kill(&mut self) {
         self.0.kill().await.unwrap();
     }
 
     /// Waits until it has ended, for whatever reason.
-    pub async fn ended(&mut self) {
+    pub(crate) async fn ended(&mut self) {
         self.0.wait().await.unwrap();
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a child is told by its environment what to be")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_committer_in_a_process_of_its_own() {
-    if std::env::var_os(ASKED).is_none() {
+async fn a_role_in_a_process_of_its_own() {
+    let Some(name) = variable(ASKED) else {
         return;
-    }
+    };
     super::log();
     // Whoever started us must not leave us behind.
     set_pdeathsig(Signal::SIGKILL).unwrap();
-    let gateway = Arc::new(SimulatedGateway::new(Simulation::default()));
-    let mut setup = setup(&std::env::var("NATS_URL").unwrap(), gateway);
+    let moods = Simulation::default();
+    let gateway = match variable(BOOKS) {
+        Some(books) => SimulatedGateway::with_ledger(moods, Path::new(&books)).unwrap(),
+        None => SimulatedGateway::new(moods),
+    };
+    let mut setup = setup(&variable("NATS_URL").unwrap(), Arc::new(gateway));
     // Small commits, so that there is always another one to be killed in.
     setup.bounds.commands = 50;
-    let mut running = start(&setup, &[Role::Committer]).await.unwrap();
+    let role = Role::ALL.into_iter().find(|role| role.name() == name).unwrap();
+    let mut running = start(&setup, &[role]).await.unwrap();
     panic!("{:?}", running.failure().await);
 }

@@ -1,24 +1,24 @@
 //! What the tests are made of.
 
-pub mod buyers;
-pub mod child;
-pub mod nats;
-pub mod proxy;
-pub mod shop;
-pub mod truth;
+pub(crate) mod buyers;
+pub(crate) mod child;
+pub(crate) mod nats;
+pub(crate) mod proxy;
+pub(crate) mod shop;
+pub(crate) mod truth;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 /// How long after a fault is healed new orders have to be decided again (I13).
-pub const PROGRESS: Duration = Duration::from_secs(15);
+pub(crate) const PROGRESS: Duration = Duration::from_secs(15);
 
 /// Pause between two looks at a condition that is waited for.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Looks until there is something to see; fails when that takes longer than `within`.
-pub async fn eventually<T>(
+pub(crate) async fn eventually<T>(
     what: &str,
     within: Duration,
     mut look: impl AsyncFnMut() -> Option<T>,
@@ -34,7 +34,7 @@ pub async fn eventually<T>(
 }
 
 /// Has the roles of this process say what they do, when `RUST_LOG` asks for it.
-pub fn log() {
+pub(crate) fn log() {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
     // The first test of the process has set it for all.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();

@@ -16,7 +16,7 @@ use super::eventually;
 const CLUSTER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The server's program, found once for all tests.
-pub async fn program() -> PathBuf {
+pub(crate) async fn program() -> PathBuf {
     static PROGRAM: OnceCell<PathBuf> = OnceCell::const_new();
     let found = PROGRAM.get_or_init(|| async {
         let environment = Environment::read();
@@ -28,19 +28,19 @@ pub async fn program() -> PathBuf {
 }
 
 /// Servers that live as long as this.
-pub struct Nats {
-    pub servers: Vec<Server>,
-    pub folder: TempDir,
+pub(crate) struct Nats {
+    pub(crate) servers: Vec<Server>,
+    pub(crate) folder: TempDir,
 }
 
 impl Nats {
     /// One server, which calls a write durable when it is on the disk.
-    pub async fn one() -> Self {
+    pub(crate) async fn one() -> Self {
         Self::start(1).await
     }
 
     /// Three servers, as a cluster.
-    pub async fn three() -> Self {
+    pub(crate) async fn three() -> Self {
         Self::start(3).await
     }
 
@@ -66,17 +66,17 @@ impl Nats {
     }
 
     /// Where clients connect.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         self.servers.iter().map(Server::url).collect::<Vec<_>>().join(",")
     }
 
     /// A connection of our own.
-    pub async fn connect(&self, name: &str) -> Connection {
+    pub(crate) async fn connect(&self, name: &str) -> Connection {
         connect(&self.url(), name).await
     }
 
     /// Applies the streams of the market `main`.
-    pub async fn provision(&self) {
+    pub(crate) async fn provision(&self) {
         let connection = self.connect("provision").await;
         let replicas = u64::try_from(self.servers.len()).unwrap();
         let assets = assets(&"main".parse().unwrap(), Some(replicas), None).unwrap();
@@ -89,14 +89,14 @@ impl Nats {
     }
 
     /// A client without any of Kassa in it, for what only an operator does.
-    pub async fn operator(&self) -> async_nats::jetstream::Context {
+    pub(crate) async fn operator(&self) -> async_nats::jetstream::Context {
         let urls: Vec<String> = self.servers.iter().map(Server::url).collect();
         async_nats::jetstream::new(async_nats::connect(urls).await.unwrap())
     }
 }
 
 /// Connects to `url`.
-pub async fn connect(url: &str, name: &str) -> Connection {
+pub(crate) async fn connect(url: &str, name: &str) -> Connection {
     let options = ConnectionOptions { url: url.into(), name: name.into(), ..Default::default() };
     Connection::open(&options).await.unwrap()
 }

@@ -13,34 +13,34 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 /// A message on its way to the server.
-pub struct Passing<'a> {
+pub(crate) struct Passing<'a> {
     /// The name its connection gave itself.
-    pub connection: &'a str,
-    pub subject: &'a str,
+    pub(crate) connection: &'a str,
+    pub(crate) subject: &'a str,
     /// Headers and payload.
-    pub content: &'a [u8],
+    pub(crate) content: &'a [u8],
 }
 
 impl Passing<'_> {
     /// Whether its subject is below `prefix`.
-    pub fn is_under(&self, prefix: &str) -> bool {
+    pub(crate) fn is_under(&self, prefix: &str) -> bool {
         self.subject.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.'))
     }
 
     /// Whether it is the last message of its batch, or a batch by itself.
-    pub fn ends_batch(&self) -> bool {
+    pub(crate) fn ends_batch(&self) -> bool {
         self.holds("Nats-Batch-Commit") || !self.holds("Nats-Batch-Id")
     }
 
     /// Whether this text is anywhere in it.
-    pub fn holds(&self, text: &str) -> bool {
+    pub(crate) fn holds(&self, text: &str) -> bool {
         self.content.windows(text.len()).any(|window| window == text.as_bytes())
     }
 }
 
 /// What happens to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Act {
+pub(crate) enum Act {
     /// It arrives.
     Pass,
     /// The connection is lost before it.
@@ -67,7 +67,7 @@ struct Shared {
 }
 
 /// A listener in front of a server; it ends when it is dropped.
-pub struct Proxy {
+pub(crate) struct Proxy {
     port: u16,
     shared: Shared,
     end: CancellationToken,
@@ -75,7 +75,7 @@ pub struct Proxy {
 
 impl Proxy {
     /// Stands in front of the server at `url`, and lets everything pass.
-    pub async fn before(url: &str) -> Self {
+    pub(crate) async fn before(url: &str) -> Self {
         let server = url.strip_prefix("nats://").unwrap().to_owned();
         let port = free_port(None).unwrap();
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
@@ -101,18 +101,18 @@ impl Proxy {
         Self { port, shared, end }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
     /// What happens to messages from now on.
-    pub fn rule(&self, rule: impl FnMut(&Passing<'_>) -> Act + Send + 'static) {
+    pub(crate) fn rule(&self, rule: impl FnMut(&Passing<'_>) -> Act + Send + 'static) {
         *self.shared.rule.lock().unwrap() = Box::new(rule);
     }
 
     /// Has `act` happen to the first message that `is` one of those meant, after `first` was
     /// called; then everything passes again. Tells when it has happened.
-    pub fn once(
+    pub(crate) fn once(
         &self,
         mut is: impl FnMut(&Passing<'_>) -> bool + Send + 'static,
         act: Act,
@@ -134,18 +134,18 @@ impl Proxy {
     }
 
     /// Has everything lost that the server says, until the next cut.
-    pub fn deafen(&self) {
+    pub(crate) fn deafen(&self) {
         self.shared.deaf.store(true, Ordering::SeqCst);
     }
 
     /// Cuts every connection; new ones are let in.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.shared.deaf.store(false, Ordering::SeqCst);
         std::mem::take(&mut *self.shared.cut.lock().unwrap()).cancel();
     }
 
     /// Lets go of what was stalled.
-    pub fn let_go(&self) {
+    pub(crate) fn let_go(&self) {
         self.shared.let_go.send_replace(true);
     }
 }

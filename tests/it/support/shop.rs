@@ -1,6 +1,6 @@
 //! A market on servers of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,19 +21,19 @@ use super::nats::Nats;
 const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Servers, the streams of a market on them, and what its roles need.
-pub struct Shop {
-    pub nats: Nats,
-    pub setup: Setup<SimulatedGateway>,
-    pub subjects: Subjects,
+pub(crate) struct Shop {
+    pub(crate) nats: Nats,
+    pub(crate) setup: Setup<SimulatedGateway>,
+    pub(crate) subjects: Subjects,
     books: PathBuf,
 }
 
 impl Shop {
-    pub async fn on_one_node() -> Self {
+    pub(crate) async fn on_one_node() -> Self {
         Self::on(Nats::one().await).await
     }
 
-    pub async fn on_three_nodes() -> Self {
+    pub(crate) async fn on_three_nodes() -> Self {
         Self::on(Nats::three().await).await
     }
 
@@ -45,46 +45,45 @@ impl Shop {
         Self { nats, setup, subjects, books }
     }
 
-    /// The same shop with a provider of other moods; its books stay.
-    pub fn with_gateway(mut self, simulation: Simulation) -> Self {
-        self.setup.gateway = gateway(simulation, &self.books);
-        self
-    }
-
     /// Starts roles in this process.
-    pub async fn start(&self, roles: &[Role]) -> Running {
+    pub(crate) async fn start(&self, roles: &[Role]) -> Running {
         start(&self.setup, roles).await.unwrap()
     }
 
     /// Starts roles in this process that reach the server at `url`.
-    pub async fn start_via(&self, url: &str, roles: &[Role]) -> Running {
+    pub(crate) async fn start_via(&self, url: &str, roles: &[Role]) -> Running {
         start(&setup(url, Arc::clone(&self.setup.gateway)), roles).await.unwrap()
     }
 
-    pub async fn connect(&self, name: &str) -> Connection {
+    pub(crate) async fn connect(&self, name: &str) -> Connection {
         self.nats.connect(name).await
     }
 
     /// A client of the source `web`.
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         let connection = self.connect("buyers").await;
         Client::new(&connection, self.subjects.clone(), "web".parse().unwrap()).await.unwrap()
     }
 
-    pub async fn events(&self) -> JsLog {
+    pub(crate) async fn events(&self) -> JsLog {
+        self.log("EVENTS").await
+    }
+
+    /// A stream of the market, by its last word.
+    pub(crate) async fn log(&self, word: &str) -> JsLog {
         let connection = self.connect("reader").await;
-        JsLog::open(&connection, self.subjects.stream("EVENTS")).await.unwrap()
+        JsLog::open(&connection, self.subjects.stream(word)).await.unwrap()
     }
 
     /// The stream behind the bucket of a view.
-    pub async fn bucket(&self, view: &str) -> JsLog {
+    pub(crate) async fn bucket(&self, view: &str) -> JsLog {
         let connection = self.connect("reader").await;
         let stream = Subjects::bucket_stream(&self.subjects.bucket(view));
         JsLog::open(&connection, stream).await.unwrap()
     }
 
     /// Puts `units` of each of `skus` SKUs on the shelves. Somebody has to be deciding.
-    pub async fn fill(&self, client: &Client, skus: usize, units: i64) {
+    pub(crate) async fn fill(&self, client: &Client, skus: usize, units: i64) {
         for number in 0..skus {
             for command in [list(number), found(number, units)] {
                 let id = command_id();
@@ -95,19 +94,24 @@ impl Shop {
         }
     }
 
+    /// Where the provider keeps its books.
+    pub(crate) fn books_file(&self) -> &Path {
+        &self.books
+    }
+
     /// The provider's own books.
-    pub fn books(&self) -> Vec<LedgerLine> {
+    pub(crate) fn books(&self) -> Vec<LedgerLine> {
         let text = std::fs::read_to_string(&self.books).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 
-fn gateway(simulation: Simulation, books: &std::path::Path) -> Arc<SimulatedGateway> {
+fn gateway(simulation: Simulation, books: &Path) -> Arc<SimulatedGateway> {
     Arc::new(SimulatedGateway::with_ledger(simulation, books).unwrap())
 }
 
 /// What the roles of a process need that reaches its server at `url`.
-pub fn setup(url: &str, gateway: Arc<SimulatedGateway>) -> Setup<SimulatedGateway> {
+pub(crate) fn setup(url: &str, gateway: Arc<SimulatedGateway>) -> Setup<SimulatedGateway> {
     let holder = format!("test {}", std::process::id());
     Setup {
         nats: ConnectionOptions { url: url.to_owned(), ..ConnectionOptions::default() },
@@ -124,20 +128,20 @@ pub fn setup(url: &str, gateway: Arc<SimulatedGateway>) -> Setup<SimulatedGatewa
     }
 }
 
-pub fn command_id() -> CommandId {
+pub(crate) fn command_id() -> CommandId {
     CommandId::try_from(new_uuid(SystemClock.now())).unwrap()
 }
 
-pub fn sku(number: usize) -> Sku {
+pub(crate) fn sku(number: usize) -> Sku {
     format!("SKU-{number:05}").parse().unwrap()
 }
 
 /// What every unit costs: 12.50 EUR.
-pub fn price() -> (Price, Currency) {
+pub(crate) fn price() -> (Price, Currency) {
     (Price::try_new(1_250).unwrap(), Currency::from_code("EUR").unwrap())
 }
 
-pub fn list(number: usize) -> Command {
+pub(crate) fn list(number: usize) -> Command {
     let (unit_price_minor, currency) = price();
     let name = Text::lossy("Thing");
     let per_order_max = None;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use kassa::domain::{Address, CommandId, Event, OrderId, PaymentResult, Sequence};
-use kassa::engine::Error;
+use kassa::engine::{Error, verify_log};
 use kassa::gateway::LedgerLine;
 use kassa::nats::JsLog;
 use kassa::port::{Log, ReadError, Tail};
@@ -20,14 +20,14 @@ use super::shop::{Shop, sku};
 const DRAIN: Duration = Duration::from_secs(60);
 
 /// A whole log, and its fold.
-pub struct Truth {
-    pub commits: Vec<(Sequence, Commit)>,
-    pub state: Snapshot,
+pub(crate) struct Truth {
+    pub(crate) commits: Vec<(Sequence, Commit)>,
+    pub(crate) state: Snapshot,
 }
 
 impl Truth {
     /// Reads the log to its end, once its server is there.
-    pub async fn of(shop: &Shop) -> Self {
+    pub(crate) async fn of(shop: &Shop) -> Self {
         let events = shop.events().await;
         let read = async || {
             let mut state = Snapshot::default();
@@ -49,7 +49,7 @@ impl Truth {
     }
 
     /// Every event with its address and the command that caused it.
-    pub fn events(&self) -> impl Iterator<Item = (Address, Option<CommandId>, &Event)> {
+    pub(crate) fn events(&self) -> impl Iterator<Item = (Address, Option<CommandId>, &Event)> {
         self.commits.iter().flat_map(|(sequence, commit)| {
             let numbered = (0_u32..).zip(&commit.events);
             numbered.map(|(index, record)| {
@@ -59,21 +59,20 @@ impl Truth {
     }
 
     /// Where each order was decided, by which command, and whether it was placed.
-    pub fn decided(&self) -> HashMap<OrderId, Vec<(Address, Option<CommandId>, bool)>> {
+    pub(crate) fn decided(&self) -> HashMap<OrderId, Vec<(Address, Option<CommandId>, bool)>> {
         let mut decided: HashMap<_, Vec<_>> = HashMap::new();
         for (at, cause, event) in self.events() {
-            let (order_id, placed) = match event {
-                Event::OrderPlaced(placed) => (placed.order_id, true),
-                Event::OrderRejected(rejected) => (rejected.order_id, false),
-                _ => continue,
-            };
-            decided.entry(order_id).or_default().push((at, cause, placed));
+            if let Event::OrderPlaced(placed) = event {
+                decided.entry(placed.order_id).or_default().push((at, cause, true));
+            } else if let Event::OrderRejected(rejected) = event {
+                decided.entry(rejected.order_id).or_default().push((at, cause, false));
+            }
         }
         decided
     }
 
     /// Every buyer's order was decided once, by that buyer's command, as the buyer was told.
-    pub fn bears_out(&self, answers: &[Answer]) {
+    pub(crate) fn bears_out(&self, answers: &[Answer]) {
         let decided = self.decided();
         for Answer { buyer, outcome } in answers {
             let found = decided.get(&buyer.order_id).map(Vec::as_slice).unwrap_or_default();
@@ -87,22 +86,22 @@ impl Truth {
     }
 
     /// How many orders were confirmed.
-    pub fn confirmed(&self) -> usize {
+    pub(crate) fn confirmed(&self) -> usize {
         self.events().filter(|(_, _, event)| matches!(event, Event::OrderConfirmed(_))).count()
     }
 
     /// How many orders were placed.
-    pub fn placed(&self) -> usize {
+    pub(crate) fn placed(&self) -> usize {
         self.events().filter(|(_, _, event)| matches!(event, Event::OrderPlaced(_))).count()
     }
 
     /// Units of a SKU that have become buyers'.
-    pub fn sold(&self, number: usize) -> u64 {
+    pub(crate) fn sold(&self, number: usize) -> u64 {
         self.state.market.item(&sku(number)).map_or(0, |item| item.stock.sold())
     }
 
     /// The view of each key, folded from the log.
-    pub fn folded<V: View>(&self) -> HashMap<String, V> {
+    pub(crate) fn folded<V: View>(&self) -> HashMap<String, V> {
         let mut views: HashMap<String, V> = HashMap::new();
         for (sequence, commit) in &self.commits {
             let made = commit.head.at;
@@ -123,7 +122,7 @@ impl Truth {
 }
 
 /// Waits until every order that was placed is confirmed, and returns the truth then.
-pub async fn all_confirmed(shop: &Shop) -> Truth {
+pub(crate) async fn all_confirmed(shop: &Shop) -> Truth {
     let look = async || {
         let truth = Truth::of(shop).await;
         (truth.placed() == truth.confirmed()).then_some(truth)
@@ -132,7 +131,7 @@ pub async fn all_confirmed(shop: &Shop) -> Truth {
 }
 
 /// A reader of views waits until at least `sequence` is reflected.
-pub async fn reflected(bucket: &JsLog, view: &str, sequence: Sequence) -> Position {
+pub(crate) async fn reflected(bucket: &JsLog, view: &str, sequence: Sequence) -> Position {
     let subject = Subjects::position_key(view);
     let look = async || {
         let entry = bucket.last(&subject).await.unwrap()?;
@@ -143,7 +142,7 @@ pub async fn reflected(bucket: &JsLog, view: &str, sequence: Sequence) -> Positi
 }
 
 /// The live view in a bucket is the fold of the log (I9).
-pub async fn view_is_the_fold<V: View + PartialEq + std::fmt::Debug>(
+pub(crate) async fn view_is_the_fold<V: View + PartialEq + std::fmt::Debug>(
     shop: &Shop,
     truth: &Truth,
     view: &str,
@@ -154,7 +153,7 @@ pub async fn view_is_the_fold<V: View + PartialEq + std::fmt::Debug>(
 }
 
 /// Every value of a bucket.
-pub async fn values<V: View>(bucket: &JsLog, name: &str) -> HashMap<String, V> {
+pub(crate) async fn values<V: View>(bucket: &JsLog, name: &str) -> HashMap<String, V> {
     let prefix = Subjects::bucket_key(name, "");
     let end = bucket.end().await.unwrap();
     let mut tail = bucket.follow(&format!("{prefix}>"), Sequence::START).await.unwrap();
@@ -174,7 +173,7 @@ pub async fn values<V: View>(bucket: &JsLog, name: &str) -> HashMap<String, V> {
 
 /// What the provider's books say is what the log says (I5): an order is confirmed when its total
 /// was taken, once; nobody else paid.
-pub fn books_balance(shop: &Shop, truth: &Truth) {
+pub(crate) fn books_balance(shop: &Shop, truth: &Truth) {
     let mut taken: HashMap<OrderId, Vec<LedgerLine>> = HashMap::new();
     for line in shop.books() {
         if matches!(line.result, PaymentResult::Captured { .. }) {
@@ -183,25 +182,24 @@ pub fn books_balance(shop: &Shop, truth: &Truth) {
     }
     let mut totals = HashMap::new();
     for (_, _, event) in truth.events() {
-        match event {
-            Event::OrderPlaced(placed) => {
-                totals.insert(placed.order_id, placed.total_minor);
-            }
-            Event::OrderConfirmed(confirmed) => {
-                let lines = taken.remove(&confirmed.order_id).unwrap_or_default();
-                let amounts: Vec<_> = lines.iter().map(|line| line.amount_minor).collect();
-                assert_eq!(amounts, [totals[&confirmed.order_id]], "{}", confirmed.order_id);
-            }
-            _ => {}
+        if let Event::OrderPlaced(placed) = event {
+            totals.insert(placed.order_id, placed.total_minor);
+        } else if let Event::OrderConfirmed(confirmed) = event {
+            let lines = taken.remove(&confirmed.order_id).unwrap_or_default();
+            let amounts: Vec<_> = lines.iter().map(|line| line.amount_minor).collect();
+            assert_eq!(amounts, [totals[&confirmed.order_id]], "{}", confirmed.order_id);
         }
     }
     assert!(taken.is_empty(), "money for orders that are not confirmed: {taken:?}");
 }
 
-/// Everything that must hold once a fault is over, for buyers who were answered `answers`.
-pub async fn prove(shop: &Shop, answers: &[Answer]) -> Truth {
+/// Everything that must hold (I1 to I5, I7 to I9, I11, I15) once a fault is over, for buyers who were answered `answers`.
+pub(crate) async fn prove(shop: &Shop, answers: &[Answer]) -> Truth {
     let truth = all_confirmed(shop).await;
     truth.bears_out(answers);
+    let verified = verify_log(&shop.events().await, &shop.subjects, |_| {}).await.unwrap();
+    assert!(verified.violations.is_empty(), "{:#?}", verified.violations);
+    assert!(truth.state.chain.head <= verified.end);
     books_balance(shop, &truth);
     view_is_the_fold::<OrderView>(shop, &truth, "orders").await;
     view_is_the_fold::<StockView>(shop, &truth, "stock").await;
