@@ -125,7 +125,8 @@ proptest! {
             }
         }
         let bytes = state.encode().unwrap();
-        prop_assert_eq!(Snapshot::decode(&bytes).unwrap().digest().unwrap(), state.digest().unwrap());
+        let read = Snapshot::decode(&bytes).unwrap();
+        prop_assert_eq!(read.digest().unwrap(), state.digest().unwrap());
         drop(Snapshot::decode(&bytes[..cut.index(bytes.len())]));
         drop(Snapshot::decode(&spoil(bytes, &flips)));
     }
