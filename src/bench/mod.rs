@@ -2,6 +2,7 @@
 //! afterwards.
 
 mod catalogue;
+mod duel;
 mod engine;
 mod load;
 mod observer;
@@ -10,6 +11,7 @@ mod raw;
 mod report;
 mod world;
 
+pub use duel::{ChildCommand, DuelOptions, DuelReport, duel};
 pub use engine::{EngineOptions, bench_engine};
 pub use load::{Load, Pace};
 pub use orders::{OrdersOptions, bench_orders};

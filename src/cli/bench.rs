@@ -12,8 +12,8 @@ use super::output::{Show, pairs};
 use super::session::{Session, connection_options};
 use super::sku::usage;
 use crate::bench::{
-    Embedded, EngineOptions, EngineReport, Load, Nodes, OrdersOptions, Pace, Report, Servers,
-    Summary, WorldOptions, bench_engine, bench_orders,
+    ChildCommand, DuelOptions, DuelReport, Embedded, EngineOptions, EngineReport, Load, Nodes,
+    OrdersOptions, Pace, Report, Servers, Summary, WorldOptions, bench_engine, bench_orders, duel,
 };
 use crate::domain::Policy;
 use crate::nats::{ConnectionOptions, Intake};
@@ -38,6 +38,8 @@ pub(super) struct BenchArguments {
 enum What {
     /// The committer alone, fed in process on a real log
     Engine(EngineArguments),
+    /// Many buyers for few units, and a committer that is killed among them
+    Duel(DuelArguments),
 }
 
 #[derive(Args, Debug)]
@@ -87,6 +89,21 @@ struct EngineArguments {
     /// Lines of each basket
     #[arg(long, value_name = "N", default_value_t = 1)]
     lines: usize,
+    #[command(flatten)]
+    servers: ServerArguments,
+}
+
+#[derive(Args, Debug)]
+struct DuelArguments {
+    /// Buyers, all at once
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    buyers: usize,
+    /// SKUs; every buyer wants one unit of each, or nothing
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    skus: usize,
+    /// Units of each SKU
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    stock: u32,
     #[command(flatten)]
     servers: ServerArguments,
 }
@@ -143,6 +160,7 @@ pub(super) async fn bench(session: &Session, arguments: BenchArguments) -> Resul
     match arguments.what {
         None => orders(session, &arguments.orders).await,
         Some(What::Engine(arguments)) => Box::pin(engine(session, &arguments)).await,
+        Some(What::Duel(arguments)) => Box::pin(fight(session, &arguments)).await,
     }
 }
 
@@ -191,6 +209,28 @@ async fn engine(session: &Session, arguments: &EngineArguments) -> Result<(), Fa
         lines: at_least_one("--lines", arguments.lines)?,
     };
     session.show(&Box::pin(bench_engine(&options)).await?)
+}
+
+async fn fight(session: &Session, arguments: &DuelArguments) -> Result<(), Failure> {
+    let ephemeral = ephemeral()?;
+    let program = std::env::current_exe().map_err(anyhow::Error::from)?;
+    let options = DuelOptions {
+        world: world(session, &arguments.servers, ephemeral.path(), Vec::new()).await?,
+        buyers: at_least_one("--buyers", arguments.buyers)?,
+        skus: at_least_one("--skus", arguments.skus)?,
+        stock: arguments.stock,
+        committer: ChildCommand {
+            program,
+            arguments: ["run", "committer"].map(str::to_owned).to_vec(),
+            variables: Vec::new(),
+        },
+    };
+    let report = duel(&options).await?;
+    session.show(&report)?;
+    if report.is_fair() {
+        return Ok(());
+    }
+    Err(Failure::new(Code::CheckFailed, "the duel was not fair: see the counts above"))
 }
 
 fn at_least_one(argument: &str, count: usize) -> Result<usize, Failure> {
@@ -256,6 +296,24 @@ impl Show for Report {
             ("ratio to raw", format!("{:.2}", self.ratio_to_raw)),
             ("peak memory", memory.map_or_else(|| "-".to_owned(), |mb| format!("{mb} MB"))),
             ("verify", proof),
+        ])
+    }
+}
+
+impl Show for DuelReport {
+    fn table(&self) -> String {
+        pairs([
+            ("buyers", self.buyers.to_string()),
+            ("units of each SKU", self.stock.to_string()),
+            ("accepted", self.accepted.to_string()),
+            ("rejected", self.rejected.to_string()),
+            ("waiting when killed", self.waiting_when_killed.to_string()),
+            ("recovered after", format!("{} ms", self.recovered_after_ms)),
+            ("unanswered", self.unanswered.to_string()),
+            ("untrue answers", self.untrue.to_string()),
+            ("decided again", self.decided_again.to_string()),
+            ("units missold", self.missold.to_string()),
+            ("units still held", self.still_held.to_string()),
         ])
     }
 }

@@ -172,7 +172,8 @@ where
                     }
                     Err(CommitError::Broken(source)) => return Err(Error::Refused(source)),
                     Err(CommitError::Unknown(_)) => {
-                        match settle(log, &batch, &machine.claim()?, machine.fence(), abort).await? {
+                        let (claim, fence) = (machine.claim()?, machine.fence());
+                        match settle(log, &batch, &claim, fence, abort).await? {
                             Settled::Happened(committed) => machine.committed(committed)?,
                             Settled::Never => return Ok(Ended::Lost),
                             Settled::Superseded => return Ok(Ended::Superseded),

@@ -127,7 +127,9 @@ async fn violated(mut violations: tokio::sync::watch::Receiver<String>, subject:
 pub async fn api_level(connection: &Connection) -> Result<u64, ApiError> {
     let info: Value = match call(connection, "INFO", &serde_json::json!({})).await {
         // An old server does not know the header, or refuses the level by this code.
-        Err(ApiError::Refused { code: 10185, .. }) => return Err(ApiError::OldServer { found: 0 }),
+        Err(ApiError::Refused { code: codes::LEVEL_TOO_LOW, .. }) => {
+            return Err(ApiError::OldServer { found: 0 });
+        }
         other => other?,
     };
     let found = info.pointer("/api/level").and_then(Value::as_u64).unwrap_or(0);

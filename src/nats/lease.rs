@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::header::{NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_MESSAGE_TTL};
-use async_nats::jetstream::kv::{CreateErrorKind, Operation, Store};
+use async_nats::jetstream::kv::{Operation, Store};
 use async_nats::{HeaderMap, HeaderValue, StatusCode};
 use futures::StreamExt;
 use serde::Deserialize;
@@ -17,7 +17,10 @@ use crate::wire::Subjects;
 /// that the loss of a holder may cost.
 const TTL: Duration = Duration::from_secs(3);
 
-/// How long to wait for a renewal's answer.
+/// The revision of a key that nobody ever wrote, or that even its marker has left.
+const NEVER_WRITTEN: u64 = 0;
+
+/// How long to wait for the answer to a write.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Leases in the bucket that every market shares.
@@ -59,21 +62,9 @@ impl KvLease {
             self.store.get(key).await.map_err(|error| LeaseError::Unavailable(error.into()))?;
         Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
     }
-}
 
-impl Lease for KvLease {
-    async fn acquire(&self, key: &str, holder: &str) -> Result<u64, LeaseError> {
-        let created = self.store.create_with_ttl(key, holder.to_owned().into(), TTL).await;
-        created.map_err(|error| match error.kind() {
-            CreateErrorKind::AlreadyExists => LeaseError::Taken,
-            CreateErrorKind::InvalidKey
-            | CreateErrorKind::Publish
-            | CreateErrorKind::Ack
-            | CreateErrorKind::Other => LeaseError::Unavailable(error.into()),
-        })
-    }
-
-    async fn renew(&self, key: &str, holder: &str, revision: u64) -> Result<u64, LeaseError> {
+    /// Writes a key that expires, when its last revision is still `revision`.
+    async fn write(&self, key: &str, holder: &str, revision: u64) -> Result<u64, LeaseError> {
         // The client has no update with a time to live, so this is one by hand.
         let mut headers = HeaderMap::new();
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, HeaderValue::from(revision));
@@ -100,6 +91,28 @@ impl Lease for KvLease {
             Some(error) if codes::is_conflict(&error) => Err(LeaseError::Taken),
             Some(error) => Err(unavailable(error.into())),
         }
+    }
+}
+
+impl Lease for KvLease {
+    async fn acquire(&self, key: &str, holder: &str) -> Result<u64, LeaseError> {
+        match self.write(key, holder, NEVER_WRITTEN).await {
+            Err(LeaseError::Taken) => {}
+            other => return other,
+        }
+        // What was given up or has expired leaves a marker behind. The client's own
+        // `create_with_ttl` forgets the time to live when it finds one.
+        let found = self.store.entry(key).await;
+        match found.map_err(|error| LeaseError::Unavailable(error.into()))? {
+            Some(entry) if entry.operation == Operation::Put => Err(LeaseError::Taken),
+            Some(marker) => self.write(key, holder, marker.revision).await,
+            // The marker is gone by now.
+            None => self.write(key, holder, NEVER_WRITTEN).await,
+        }
+    }
+
+    async fn renew(&self, key: &str, holder: &str, revision: u64) -> Result<u64, LeaseError> {
+        self.write(key, holder, revision).await
     }
 
     async fn release(&self, key: &str, revision: u64) -> Result<(), LeaseError> {

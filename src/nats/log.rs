@@ -96,8 +96,8 @@ impl Log for JsLog {
     type Tail = JsTail;
 
     async fn follow(&self, filter: &str, after: Sequence) -> Result<JsTail, ReadError> {
-        let context = self.connection.jetstream.clone();
-        JsTail::open(context, self.stream.clone(), filter.to_owned(), after).await
+        let connection = (self.connection.jetstream.clone(), self.connection.losses());
+        JsTail::open(connection, self.stream.clone(), filter.to_owned(), after).await
     }
 
     async fn last(&self, subject: &str) -> Result<Option<Entry>, ReadError> {

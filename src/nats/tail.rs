@@ -13,6 +13,7 @@ use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, Replay
 use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 use async_nats::jetstream::{Context, Message};
 use futures::{FutureExt, StreamExt};
+use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use super::codes;
@@ -33,33 +34,54 @@ const INACTIVE: Duration = Duration::from_secs(30);
 /// Pause before another attempt to make a consumer. Elections take seconds.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// How long a reader waits in silence before it asks what the server has sent it. A message that
+/// was lost on the way leaves no gap while nothing follows it.
+const DOUBT: Duration = Duration::from_secs(5);
+
 /// A reader's place in a stream.
 pub struct JsTail {
     context: Context,
+    /// Tells when the connection is lost, and with it whatever was on its way.
+    losses: watch::Receiver<u64>,
     stream: String,
     filter: String,
     after: Sequence,
-    messages: Option<pull::Stream>,
+    reader: Option<Reader>,
     /// Counts the consumer's deliveries: a gap means that some were lost on the way.
     delivered: u64,
     remaining: u64,
 }
 
+/// A consumer, and what comes of it.
+struct Reader {
+    consumer: Consumer<pull::Config>,
+    messages: pull::Stream,
+}
+
 impl JsTail {
     pub(super) async fn open(
-        context: Context,
+        (context, losses): (Context, watch::Receiver<u64>),
         stream: String,
         filter: String,
         after: Sequence,
     ) -> Result<Self, ReadError> {
-        let mut tail =
-            Self { context, stream, filter, after, messages: None, delivered: 0, remaining: 0 };
+        let mut tail = Self {
+            context,
+            losses,
+            stream,
+            filter,
+            after,
+            reader: None,
+            delivered: 0,
+            remaining: 0,
+        };
         tail.connect().await?;
         Ok(tail)
     }
 
     /// Makes a consumer that starts right after the last entry that was read.
     async fn connect(&mut self) -> Result<(), ReadError> {
+        self.losses.mark_unchanged();
         let start_sequence = self.after.next().0;
         let policy = DeliverPolicy::ByStartSequence { start_sequence };
         let consumer = consumer(&self.context, &self.stream, &self.filter, policy).await?;
@@ -74,13 +96,13 @@ impl JsTail {
             .messages()
             .await
             .map_err(|error| ReadError::Unavailable(error.into()))?;
-        self.messages = Some(messages);
+        self.reader = Some(Reader { consumer, messages });
         Ok(())
     }
 
-    /// The stream of messages, made anew until the server lets us.
-    async fn messages(&mut self) -> Result<&mut pull::Stream, ReadError> {
-        while self.messages.is_none() {
+    /// The consumer, made anew until the server lets us.
+    async fn reader(&mut self) -> Result<(), ReadError> {
+        while self.reader.is_none() {
             match self.connect().await {
                 Ok(()) => {}
                 Err(ReadError::Unavailable(error)) => {
@@ -90,7 +112,29 @@ impl JsTail {
                 Err(error @ ReadError::Broken(_)) => return Err(error),
             }
         }
-        self.messages.as_mut().ok_or_else(|| missing(&self.stream))
+        Ok(())
+    }
+
+    /// Waits for the next delivery; none when the consumer has to be made anew.
+    async fn delivery(&mut self) -> Result<Option<Result<Message, MessagesError>>, ReadError> {
+        self.reader().await?;
+        let Some(Reader { consumer, messages }) = &mut self.reader else {
+            return Ok(None);
+        };
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.losses.changed() => return Ok(None),
+                delivery = messages.next() => return Ok(delivery),
+                () = tokio::time::sleep(DOUBT) => {}
+            }
+            // The server may be away; then there will be a sign of that.
+            let info = consumer.get_info().await;
+            if info.is_ok_and(|info| self.delivered < info.delivered.consumer_sequence) {
+                warn!(stream = self.stream, "reading anew after a lost delivery");
+                return Ok(None);
+            }
+        }
     }
 
     /// Takes one delivery; none when it does not continue what was read, and the consumer has to
@@ -121,9 +165,9 @@ impl JsTail {
 impl Tail for JsTail {
     async fn next(&mut self, limit: usize) -> Result<Vec<Entry>, ReadError> {
         loop {
-            let delivery = self.messages().await?.next().await;
+            let delivery = self.delivery().await?;
             let Some(first) = self.accept(delivery) else {
-                self.messages = None;
+                self.reader = None;
                 tokio::time::sleep(PAUSE).await;
                 continue;
             };
@@ -131,15 +175,15 @@ impl Tail for JsTail {
             while entries.len() < limit {
                 // Outside the cooperative budget: with it, a full channel looks empty after some
                 // fifty messages.
-                let Some(messages) = self.messages.as_mut() else {
+                let Some(reader) = self.reader.as_mut() else {
                     break;
                 };
-                let ready = tokio::task::unconstrained(messages.next()).now_or_never();
+                let ready = tokio::task::unconstrained(reader.messages.next()).now_or_never();
                 let Some(delivery) = ready else { break };
                 match self.accept(delivery) {
                     Some(entry) => entries.push(entry),
                     None => {
-                        self.messages = None;
+                        self.reader = None;
                         break;
                     }
                 }

@@ -220,7 +220,9 @@ async fn start_committer<G: Gateway>(setup: &Setup<G>, group: &mut Group) -> any
         queue: setup.queue,
     };
     let stop = group.token();
-    group.spawn("committer", async move { Ok(committer::run(&ports, &settings, &stop).await?) });
+    group.spawn("committer", async move {
+        Ok(Box::pin(committer::run(&ports, &settings, &stop)).await?)
+    });
     Ok(())
 }
 

@@ -247,7 +247,8 @@ fn text(config: &ServerConfig, system: &SystemAccount) -> String {
          lame_duck_duration: \"30s\"\n\
          jetstream {{\n  store_dir: {store:?}\n  strict: true\n  {sync}\n  \
          limits {{ batch {{ max_inflight_per_stream: 16, timeout: \"3s\" }} }}\n}}\n\
-         accounts {{\n  KASSA {{ jetstream: enabled, users: [{{ user: kassa, password: kassa }}] }}\n  \
+         accounts {{\n  \
+         KASSA {{ jetstream: enabled, users: [{{ user: kassa, password: kassa }}] }}\n  \
          SYS {{ users: [{{ user: {user:?}, password: {password:?} }}] }}\n}}\n\
          system_account: SYS\nno_auth_user: kassa\n",
         port = config.port,

@@ -1,6 +1,6 @@
 //! A commit: one message with the events of many commands.
 //!
-//! Shape: `{v, epoch, number, at, position, prev_hash, events: [record …]}`, MessagePack.
+//! Shape: `{v, epoch, number, at_ms, position, prev_hash, events: [record …]}`, MessagePack.
 
 use bytes::Bytes;
 use rmp::encode::{write_array_len, write_bin, write_map_len, write_str, write_uint};
@@ -47,6 +47,7 @@ struct CommitShape {
     v: u64,
     epoch: u64,
     number: u64,
+    #[serde(rename = "at_ms")]
     at: Timestamp,
     position: Sequence,
     prev_hash: Hash,
@@ -163,7 +164,7 @@ fn write_head(
         ("v", VERSION),
         ("epoch", head.epoch),
         ("number", head.number),
-        ("at", head.at.0),
+        ("at_ms", head.at.0),
         ("position", head.position.0),
     ];
     for (name, value) in integers {

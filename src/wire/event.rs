@@ -47,8 +47,9 @@ macro_rules! shapes {
             }
         }
 
-        #[cfg(test)]
-        pub(super) const SHAPES: &[(&str, u16)] = &[$(($kind, $version)),*];
+        /// Every shape of an event that this build reads: the name of its type, and the version.
+        /// It writes the newest version of each.
+        pub const SHAPES: &[(&str, u16)] = &[$(($kind, $version)),*];
     };
 }
 

@@ -25,7 +25,7 @@ pub use command::{
 };
 pub use commit::{Commit, CommitDraft, CommitHead, DecodeError, Mark};
 pub use encoding::{Encoding, EncodingError};
-pub use event::event_as_json;
+pub use event::{SHAPES, event_as_json};
 pub use feed::feed_message;
 pub use fingerprint::fingerprint_of;
 pub use ledger::Ledger;

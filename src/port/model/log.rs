@@ -86,6 +86,9 @@ impl Stream {
     }
 
     fn append(&mut self, batch: &Batch, now: Timestamp) -> Result<Committed, CommitError> {
+        if batch.messages.is_empty() {
+            return Err(CommitError::Broken("a batch needs a message".into()));
+        }
         let last = |subject: &str| self.last.get(subject).copied().unwrap_or_default();
         let fits = batch.expected_end.is_none_or(|expected| expected == self.end())
             && batch.messages.iter().all(|message| {

@@ -1,83 +1,15 @@
-//! Facts. Never changed, never deleted.
-//!
-//! The shape of an event is for ever: a field may be added with a default, nothing else. A field
-//! that changes its meaning is a new version, with an upcaster in `wire`.
+//! What each event says.
 
 use serde::{Deserialize, Serialize};
 
-use super::payment::{AttemptRequest, DeclineClass};
-use super::stock::StockDelta;
-use super::{
-    Amount, CommandId, Currency, Fingerprint, OrderId, OrderLine, PaymentResult, Price, Quantity,
-    Refusal, Sku, Source, Text, Timestamp, Token, TraceParent,
+use crate::domain::payment::{AttemptRequest, DeclineClass};
+use crate::domain::stock::StockDelta;
+use crate::domain::{
+    Amount, Currency, OrderId, OrderLine, PaymentResult, Price, Quantity, Refusal, Sku, Text,
+    Timestamp, Token,
 };
 
-/// One event with what every event carries: its cause, and who asked.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Recorded {
-    /// What happened.
-    pub event: Event,
-    /// The command it came of; none for what the committer does by itself, and for commands whose
-    /// id could not be read.
-    pub cause: Option<CommandId>,
-    /// Who sent the command.
-    pub source: Source,
-    /// What the command's body was; on the first event of a command only.
-    pub body: Option<Fingerprint>,
-    /// The trace the command came in, when somebody keeps it.
-    pub trace: Option<TraceParent>,
-}
-
-/// A fact.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// A committer opened the market; what follows is written by it alone.
-    Opened(Opened),
-    /// A SKU is offered.
-    SkuListed(SkuListed),
-    /// A SKU costs something else from now on.
-    SkuRepriced(SkuRepriced),
-    /// A SKU is no longer offered.
-    SkuDelisted(SkuDelisted),
-    /// Units came in.
-    StockReceived(StockReceived),
-    /// A count or a correction changed how many units there are.
-    StockAdjusted(StockAdjusted),
-    /// Promised units turned out not to exist.
-    ShortageFound(ShortageFound),
-    /// An order was placed; its stock is reserved in the same commit.
-    OrderPlaced(OrderPlaced),
-    /// An order was refused for a business reason; its id is used up.
-    OrderRejected(OrderRejected),
-    /// Units were promised to an order.
-    StockReserved(StockHeld),
-    /// Promised units became the buyer's.
-    StockDeducted(StockHeld),
-    /// A promise was taken back.
-    StockReleased(StockHeld),
-    /// The money is ours.
-    PaymentCaptured(PaymentCaptured),
-    /// No attempt will follow.
-    PaymentAbandoned(PaymentAbandoned),
-    /// News of a payment that changes nothing any more.
-    PaymentNoted(PaymentNoted),
-    /// Paid, and the goods are the buyer's.
-    OrderConfirmed(OrderConfirmed),
-    /// Somebody asked to call the order off.
-    CancelRequested(CancelRequested),
-    /// The deadline of a hold passed without money.
-    HoldExpired(HoldExpired),
-    /// The order is off.
-    OrderCancelled(OrderCancelled),
-    /// The goods have left.
-    OrderFulfilled(OrderFulfilled),
-    /// A command was refused.
-    CommandRejected(CommandRejected),
-    /// Something that a human must look at.
-    AttentionRaised(AttentionRaised),
-}
-
-/// See [`Event::Opened`].
+/// See [`super::Event::Opened`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {
     /// Drawn anew for each opening, so that a committer that got no answer knows its own.
@@ -86,7 +18,7 @@ pub struct Opened {
     pub build: Text,
 }
 
-/// See [`Event::SkuListed`].
+/// See [`super::Event::SkuListed`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkuListed {
     /// The SKU.
@@ -102,7 +34,7 @@ pub struct SkuListed {
     pub per_order_max: Option<Quantity>,
 }
 
-/// See [`Event::SkuRepriced`].
+/// See [`super::Event::SkuRepriced`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkuRepriced {
     /// The SKU.
@@ -111,14 +43,14 @@ pub struct SkuRepriced {
     pub unit_price_minor: Price,
 }
 
-/// See [`Event::SkuDelisted`].
+/// See [`super::Event::SkuDelisted`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkuDelisted {
     /// The SKU.
     pub sku: Sku,
 }
 
-/// See [`Event::StockReceived`].
+/// See [`super::Event::StockReceived`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockReceived {
     /// The SKU.
@@ -129,7 +61,7 @@ pub struct StockReceived {
     pub reference: Token,
 }
 
-/// See [`Event::StockAdjusted`].
+/// See [`super::Event::StockAdjusted`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockAdjusted {
     /// The SKU.
@@ -143,7 +75,7 @@ pub struct StockAdjusted {
     pub reference: Option<Token>,
 }
 
-/// See [`Event::ShortageFound`].
+/// See [`super::Event::ShortageFound`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShortageFound {
     /// The SKU.
@@ -160,7 +92,7 @@ impl ShortageFound {
     pub const ORDERS_MAX: usize = 100;
 }
 
-/// See [`Event::OrderPlaced`].
+/// See [`super::Event::OrderPlaced`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderPlaced {
     /// The order.
@@ -179,12 +111,14 @@ pub struct OrderPlaced {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<AttemptRequest>,
     /// When the stock goes back unless money has come.
+    #[serde(rename = "hold_until_ms")]
     pub hold_until: Timestamp,
     /// When the command arrived.
+    #[serde(rename = "asked_at_ms")]
     pub asked_at: Timestamp,
 }
 
-/// See [`Event::OrderRejected`].
+/// See [`super::Event::OrderRejected`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderRejected {
     /// The order.
@@ -192,6 +126,7 @@ pub struct OrderRejected {
     /// Why, with the figures.
     pub refusal: Refusal,
     /// When the command arrived.
+    #[serde(rename = "asked_at_ms")]
     pub asked_at: Timestamp,
 }
 
@@ -206,7 +141,7 @@ pub struct StockHeld {
     pub quantity: Quantity,
 }
 
-/// See [`Event::PaymentCaptured`].
+/// See [`super::Event::PaymentCaptured`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentCaptured {
     /// The order.
@@ -223,7 +158,7 @@ pub struct PaymentCaptured {
     pub provider_ref: Token,
 }
 
-/// See [`Event::PaymentAbandoned`].
+/// See [`super::Event::PaymentAbandoned`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentAbandoned {
     /// The order.
@@ -238,7 +173,7 @@ pub struct PaymentAbandoned {
     pub code: Token,
 }
 
-/// See [`Event::PaymentNoted`].
+/// See [`super::Event::PaymentNoted`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentNoted {
     /// The order.
@@ -251,16 +186,17 @@ pub struct PaymentNoted {
     pub result: PaymentResult,
 }
 
-/// See [`Event::OrderConfirmed`].
+/// See [`super::Event::OrderConfirmed`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderConfirmed {
     /// The order.
     pub order_id: OrderId,
     /// When its command arrived: every reader can tell how long it took.
+    #[serde(rename = "asked_at_ms")]
     pub asked_at: Timestamp,
 }
 
-/// See [`Event::CancelRequested`].
+/// See [`super::Event::CancelRequested`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CancelRequested {
     /// The order.
@@ -269,16 +205,17 @@ pub struct CancelRequested {
     pub reason: Text,
 }
 
-/// See [`Event::HoldExpired`].
+/// See [`super::Event::HoldExpired`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldExpired {
     /// The order.
     pub order_id: OrderId,
     /// The deadline that passed.
+    #[serde(rename = "hold_until_ms")]
     pub hold_until: Timestamp,
 }
 
-/// See [`Event::OrderCancelled`].
+/// See [`super::Event::OrderCancelled`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderCancelled {
     /// The order.
@@ -311,7 +248,7 @@ impl CancelReason {
     }
 }
 
-/// See [`Event::OrderFulfilled`].
+/// See [`super::Event::OrderFulfilled`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderFulfilled {
     /// The order.
@@ -320,10 +257,11 @@ pub struct OrderFulfilled {
     pub shipment_ref: Token,
 }
 
-/// See [`Event::CommandRejected`].
+/// See [`super::Event::CommandRejected`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandRejected {
     /// The type that was announced; what of it could be read.
+    #[serde(rename = "command_type")]
     pub kind: Text,
     /// Why.
     pub refusal: Refusal,
@@ -332,7 +270,7 @@ pub struct CommandRejected {
     pub command_seq: Option<u64>,
 }
 
-/// See [`Event::AttentionRaised`].
+/// See [`super::Event::AttentionRaised`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttentionRaised {
     /// What it is about.
@@ -363,95 +301,6 @@ impl AttentionKind {
             Self::LatePayment => "late_payment",
             Self::AmountMismatch => "amount_mismatch",
             Self::DoubleCapture => "double_capture",
-        }
-    }
-}
-
-impl Event {
-    /// The name of its type on the wire.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Opened(_) => "opened",
-            Self::SkuListed(_) => "sku_listed",
-            Self::SkuRepriced(_) => "sku_repriced",
-            Self::SkuDelisted(_) => "sku_delisted",
-            Self::StockReceived(_) => "stock_received",
-            Self::StockAdjusted(_) => "stock_adjusted",
-            Self::ShortageFound(_) => "shortage_found",
-            Self::OrderPlaced(_) => "order_placed",
-            Self::OrderRejected(_) => "order_rejected",
-            Self::StockReserved(_) => "stock_reserved",
-            Self::StockDeducted(_) => "stock_deducted",
-            Self::StockReleased(_) => "stock_released",
-            Self::PaymentCaptured(_) => "payment_captured",
-            Self::PaymentAbandoned(_) => "payment_abandoned",
-            Self::PaymentNoted(_) => "payment_noted",
-            Self::OrderConfirmed(_) => "order_confirmed",
-            Self::CancelRequested(_) => "cancel_requested",
-            Self::HoldExpired(_) => "hold_expired",
-            Self::OrderCancelled(_) => "order_cancelled",
-            Self::OrderFulfilled(_) => "order_fulfilled",
-            Self::CommandRejected(_) => "command_rejected",
-            Self::AttentionRaised(_) => "attention_raised",
-        }
-    }
-
-    /// The order it is about, when it is about one.
-    #[must_use]
-    pub const fn order_id(&self) -> Option<OrderId> {
-        match self {
-            Self::OrderPlaced(e) => Some(e.order_id),
-            Self::OrderRejected(e) => Some(e.order_id),
-            Self::StockReserved(e) | Self::StockDeducted(e) | Self::StockReleased(e) => {
-                Some(e.order_id)
-            }
-            Self::PaymentCaptured(e) => Some(e.order_id),
-            Self::PaymentAbandoned(e) => Some(e.order_id),
-            Self::PaymentNoted(e) => Some(e.order_id),
-            Self::OrderConfirmed(e) => Some(e.order_id),
-            Self::CancelRequested(e) => Some(e.order_id),
-            Self::HoldExpired(e) => Some(e.order_id),
-            Self::OrderCancelled(e) => Some(e.order_id),
-            Self::OrderFulfilled(e) => Some(e.order_id),
-            Self::AttentionRaised(e) => Some(e.order_id),
-            Self::Opened(_)
-            | Self::SkuListed(_)
-            | Self::SkuRepriced(_)
-            | Self::SkuDelisted(_)
-            | Self::StockReceived(_)
-            | Self::StockAdjusted(_)
-            | Self::ShortageFound(_)
-            | Self::CommandRejected(_) => None,
-        }
-    }
-
-    /// The SKU it is about, when it is about one.
-    #[must_use]
-    pub const fn sku(&self) -> Option<&Sku> {
-        match self {
-            Self::SkuListed(e) => Some(&e.sku),
-            Self::SkuRepriced(e) => Some(&e.sku),
-            Self::SkuDelisted(e) => Some(&e.sku),
-            Self::StockReceived(e) => Some(&e.sku),
-            Self::StockAdjusted(e) => Some(&e.sku),
-            Self::ShortageFound(e) => Some(&e.sku),
-            Self::StockReserved(e) | Self::StockDeducted(e) | Self::StockReleased(e) => {
-                Some(&e.sku)
-            }
-            Self::Opened(_)
-            | Self::OrderPlaced(_)
-            | Self::OrderRejected(_)
-            | Self::PaymentCaptured(_)
-            | Self::PaymentAbandoned(_)
-            | Self::PaymentNoted(_)
-            | Self::OrderConfirmed(_)
-            | Self::CancelRequested(_)
-            | Self::HoldExpired(_)
-            | Self::OrderCancelled(_)
-            | Self::OrderFulfilled(_)
-            | Self::CommandRejected(_)
-            | Self::AttentionRaised(_) => None,
         }
     }
 }

@@ -1,0 +1,63 @@
+//! Many buyers for few units, and a committer that is killed among them.
+
+use kassa::bench::{DuelOptions, DuelReport, Nodes, WorldOptions, duel};
+use kassa::domain::Policy;
+use kassa::server::Sync;
+
+use crate::support::child::committer_command;
+use crate::support::nats::program;
+
+async fn fight(buyers: usize, skus: usize, stock: u32) -> DuelReport {
+    crate::support::log();
+    let folder = tempfile::tempdir().unwrap();
+    let world = WorldOptions {
+        program: program().await,
+        folder: folder.path().to_path_buf(),
+        nodes: Nodes::One,
+        sync: Sync::Always,
+        roles: Vec::new(),
+        policy: Policy::default(),
+    };
+    let options = DuelOptions { world, buyers, skus, stock, committer: committer_command() };
+    let report = duel(&options).await.unwrap();
+    assert!(report.is_fair(), "{report:?}");
+    assert!(0 < report.waiting_when_killed, "killed too late: {report:?}");
+    println!("{report:?}");
+    report
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_buyers_fight_for_the_last_unit() {
+    let report = fight(1_000, 1, 1).await;
+    assert_eq!((report.accepted, report.rejected), (1, 999));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_buyers_fight_for_a_hundred_units() {
+    let report = fight(1_000, 1, 100).await;
+    assert_eq!((report.accepted, report.rejected), (100, 900));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_buyers_find_enough_for_everybody() {
+    let report = fight(1_000, 1, 2_000).await;
+    assert_eq!((report.accepted, report.rejected), (1_000, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_buyers_fight_for_baskets_of_three_skus() {
+    let report = fight(1_000, 3, 100).await;
+    assert_eq!((report.accepted, report.rejected), (100, 900));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_thousand_buyers_fight_for_the_last_unit() {
+    let report = fight(5_000, 1, 1).await;
+    assert_eq!((report.accepted, report.rejected), (1, 4_999));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_thousand_buyers_fight_for_a_hundred_baskets_of_three_skus() {
+    let report = fight(5_000, 3, 100).await;
+    assert_eq!((report.accepted, report.rejected), (100, 4_900));
+}

@@ -1,0 +1,73 @@
+//! Servers that stop, move their leaders and die, under load.
+
+use std::time::Duration;
+
+use kassa::run::Role;
+use serde_json::{Value, json};
+
+use crate::support::buyers::Crowd;
+use crate::support::shop::Shop;
+use crate::support::truth::prove;
+use crate::support::{PROGRESS, eventually};
+
+const ROLES: [Role; 4] = [Role::Committer, Role::Payer, Role::Projector, Role::Feed];
+
+/// A hard loss of a leader costs the server an election of 4 to 9 s before anybody can go on.
+const ELECTION: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_only_server_is_stopped_killed_and_started_again() {
+    let mut shop = Shop::on_one_node().await;
+    let roles = shop.start(&ROLES).await;
+    let client = shop.client().await;
+    shop.fill(&client, 3, 100_000).await;
+    let crowd = Crowd::start(&client, 20, 3);
+    crowd.more(50, PROGRESS).await;
+    // In order, and as in a crash.
+    shop.nats.servers[0].restart().await.unwrap();
+    crowd.more(50, PROGRESS).await;
+    shop.nats.servers[0].kill().await;
+    shop.nats.servers[0].restart().await.unwrap();
+    crowd.more(50, PROGRESS).await;
+    let answers = crowd.stop().await;
+    prove(&shop, &answers).await;
+    roles.stop(PROGRESS).await;
+}
+
+/// Which of the servers leads the log.
+async fn leader(shop: &Shop) -> usize {
+    let operator = shop.nats.operator().await;
+    let leads = async || {
+        let stream = operator.get_stream(shop.subjects.stream("EVENTS")).await.ok()?;
+        let leader = stream.cached_info().cluster.as_ref()?.leader.as_ref()?;
+        leader.strip_prefix('n')?.parse().ok()
+    };
+    eventually("the log has a leader", ELECTION + PROGRESS, leads).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_leader_of_the_log_moves_and_dies() {
+    let mut shop = Shop::on_three_nodes().await;
+    let roles = shop.start(&ROLES).await;
+    let client = shop.client().await;
+    shop.fill(&client, 3, 100_000).await;
+    let crowd = Crowd::start(&client, 20, 3);
+    crowd.more(50, PROGRESS).await;
+    for _ in 0..2 {
+        let before = leader(&shop).await;
+        let operator = shop.nats.operator().await;
+        let function = format!("STREAM.LEADER.STEPDOWN.{}", shop.subjects.stream("EVENTS"));
+        let answer: Value = operator.request(function, &json!({})).await.unwrap();
+        assert_eq!(answer["success"], true, "{answer}");
+        assert_ne!(leader(&shop).await, before);
+        crowd.more(50, PROGRESS).await;
+    }
+    let dead = leader(&shop).await;
+    shop.nats.servers[dead].kill().await;
+    crowd.more(50, ELECTION + PROGRESS).await;
+    shop.nats.servers[dead].restart().await.unwrap();
+    crowd.more(50, PROGRESS).await;
+    let answers = crowd.stop().await;
+    prove(&shop, &answers).await;
+    roles.stop(PROGRESS).await;
+}

@@ -1,0 +1,118 @@
+//! Buyers, who insist on an answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use kassa::domain::{Command, CommandId, OrderId, OrderLine, PlaceOrder, Quantity};
+use kassa::nats::Client;
+use kassa::port::{Clock, Commands, SystemClock, Unanswered, new_uuid};
+use kassa::wire::Outcome;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::eventually;
+use super::shop::{command_id, price, sku};
+
+/// How long a buyer insists. A fault and the take-over after it take seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Somebody who wants to buy.
+#[derive(Clone, Debug)]
+pub struct Buyer {
+    pub id: CommandId,
+    pub order_id: OrderId,
+    pub command: Command,
+}
+
+impl Buyer {
+    /// A buyer of one unit of each of these SKUs.
+    pub fn of(skus: &[usize]) -> Self {
+        Self::paying(skus, "tok_visa")
+    }
+
+    /// The same, with a token of the provider's.
+    pub fn paying(skus: &[usize], token: &str) -> Self {
+        let order_id = OrderId::try_from(new_uuid(SystemClock.now())).unwrap();
+        let (unit_price_minor, currency) = price();
+        let quantity = Quantity::try_new(1).unwrap();
+        let line = |number: &usize| OrderLine { sku: sku(*number), quantity, unit_price_minor };
+        let command = Command::PlaceOrder(PlaceOrder {
+            order_id,
+            customer_ref: "customer-1".parse().unwrap(),
+            lines: skus.iter().map(line).collect(),
+            currency,
+            payment_method_token: token.parse().unwrap(),
+        });
+        Self { id: command_id(), order_id, command }
+    }
+
+    /// Sends the order, again and again under the same ids, until it is decided.
+    pub async fn insist(self, client: &Client) -> Answer {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match client.send(self.id, &self.command, None).await {
+                Ok(outcome) => return Answer { buyer: self, outcome },
+                Err(Unanswered::Busy { retry_after }) => tokio::time::sleep(retry_after).await,
+                // Not known, or not yet: ask again.
+                Err(Unanswered::Unknown(_) | Unanswered::Accepted { .. }) => {}
+                Err(error @ Unanswered::Unsendable(_)) => panic!("{error:?}"),
+            }
+            assert!(Instant::now() < deadline, "no answer within {PATIENCE:?}");
+        }
+    }
+}
+
+/// What a buyer was told.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub buyer: Buyer,
+    pub outcome: Outcome,
+}
+
+/// Buyers who come one after the other until they are told to stop.
+pub struct Crowd {
+    tasks: JoinSet<Vec<Answer>>,
+    answered: Arc<AtomicUsize>,
+    stop: CancellationToken,
+}
+
+impl Crowd {
+    /// So many at a time, each buying one unit of one of `skus` SKUs.
+    pub fn start(client: &Client, at_a_time: usize, skus: usize) -> Self {
+        let (answered, stop) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
+        let mut tasks = JoinSet::new();
+        for number in 0..at_a_time {
+            let (client, answered, stop) = (client.clone(), answered.clone(), stop.clone());
+            tasks.spawn(async move {
+                let mut answers = Vec::new();
+                while !stop.is_cancelled() {
+                    let chosen = (number + answers.len()) % skus;
+                    answers.push(Buyer::of(&[chosen]).insist(&client).await);
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+                answers
+            });
+        }
+        Self { tasks, answered, stop }
+    }
+
+    /// How many have been answered so far.
+    pub fn answered(&self) -> usize {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many more have been answered.
+    pub async fn more(&self, count: usize, within: Duration) {
+        let wanted = self.answered() + count;
+        let served = async || (wanted <= self.answered()).then_some(());
+        eventually("more buyers are served", within, served).await;
+    }
+
+    /// Lets nobody else in, and waits for those who are there.
+    pub async fn stop(self) -> Vec<Answer> {
+        self.stop.cancel();
+        self.tasks.join_all().await.into_iter().flatten().collect()
+    }
+}

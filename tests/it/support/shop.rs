@@ -1,0 +1,154 @@
+//! A market on servers of its own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kassa::domain::stock::StockDelta;
+use kassa::domain::{AdjustStock, Command, CommandId, Currency, ListSku, Policy, Price, Sku, Text};
+use kassa::gateway::{LedgerLine, SimulatedGateway, Simulation};
+use kassa::nats::{Client, Connection, ConnectionOptions, JsLog};
+use kassa::port::{Clock, Commands, SystemClock, new_uuid};
+use kassa::role::committer::Bounds;
+use kassa::role::payer::Payments;
+use kassa::run::{Paces, Role, Running, Setup, start};
+use kassa::wire::{Encoding, OutcomeKind, Subjects};
+
+use super::eventually;
+use super::nats::Nats;
+
+/// How long a market may take to open on a busy machine.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Servers, the streams of a market on them, and what its roles need.
+pub struct Shop {
+    pub nats: Nats,
+    pub setup: Setup<SimulatedGateway>,
+    pub subjects: Subjects,
+    books: PathBuf,
+}
+
+impl Shop {
+    pub async fn on_one_node() -> Self {
+        Self::on(Nats::one().await).await
+    }
+
+    pub async fn on_three_nodes() -> Self {
+        Self::on(Nats::three().await).await
+    }
+
+    async fn on(nats: Nats) -> Self {
+        nats.provision().await;
+        let books = nats.folder.path().join("gateway.jsonl");
+        let setup = setup(&nats.url(), gateway(Simulation::default(), &books));
+        let subjects = Subjects::of(setup.market.clone());
+        Self { nats, setup, subjects, books }
+    }
+
+    /// The same shop with a provider of other moods; its books stay.
+    pub fn with_gateway(mut self, simulation: Simulation) -> Self {
+        self.setup.gateway = gateway(simulation, &self.books);
+        self
+    }
+
+    /// Starts roles in this process.
+    pub async fn start(&self, roles: &[Role]) -> Running {
+        start(&self.setup, roles).await.unwrap()
+    }
+
+    /// Starts roles in this process that reach the server at `url`.
+    pub async fn start_via(&self, url: &str, roles: &[Role]) -> Running {
+        start(&setup(url, Arc::clone(&self.setup.gateway)), roles).await.unwrap()
+    }
+
+    pub async fn connect(&self, name: &str) -> Connection {
+        self.nats.connect(name).await
+    }
+
+    /// A client of the source `web`.
+    pub async fn client(&self) -> Client {
+        let connection = self.connect("buyers").await;
+        Client::new(&connection, self.subjects.clone(), "web".parse().unwrap()).await.unwrap()
+    }
+
+    pub async fn events(&self) -> JsLog {
+        let connection = self.connect("reader").await;
+        JsLog::open(&connection, self.subjects.stream("EVENTS")).await.unwrap()
+    }
+
+    /// The stream behind the bucket of a view.
+    pub async fn bucket(&self, view: &str) -> JsLog {
+        let connection = self.connect("reader").await;
+        let stream = Subjects::bucket_stream(&self.subjects.bucket(view));
+        JsLog::open(&connection, stream).await.unwrap()
+    }
+
+    /// Puts `units` of each of `skus` SKUs on the shelves. Somebody has to be deciding.
+    pub async fn fill(&self, client: &Client, skus: usize, units: i64) {
+        for number in 0..skus {
+            for command in [list(number), found(number, units)] {
+                let id = command_id();
+                let sent = async || client.send(id, &command, None).await.ok();
+                let outcome = eventually("a market that decides", OPEN_TIMEOUT, sent).await;
+                assert_ne!(outcome.result, OutcomeKind::Refused, "{outcome:?}");
+            }
+        }
+    }
+
+    /// The provider's own books.
+    pub fn books(&self) -> Vec<LedgerLine> {
+        let text = std::fs::read_to_string(&self.books).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn gateway(simulation: Simulation, books: &std::path::Path) -> Arc<SimulatedGateway> {
+    Arc::new(SimulatedGateway::with_ledger(simulation, books).unwrap())
+}
+
+/// What the roles of a process need that reaches its server at `url`.
+pub fn setup(url: &str, gateway: Arc<SimulatedGateway>) -> Setup<SimulatedGateway> {
+    let holder = format!("test {}", std::process::id());
+    Setup {
+        nats: ConnectionOptions { url: url.to_owned(), ..ConnectionOptions::default() },
+        market: "main".parse().unwrap(),
+        policy: Policy::default(),
+        bounds: Bounds::default(),
+        snapshot_every: 1_000,
+        queue: 8_192,
+        pace: Paces::default(),
+        feed: Encoding::Json,
+        payments: Payments::default(),
+        gateway,
+        holder,
+    }
+}
+
+pub fn command_id() -> CommandId {
+    CommandId::try_from(new_uuid(SystemClock.now())).unwrap()
+}
+
+pub fn sku(number: usize) -> Sku {
+    format!("SKU-{number:05}").parse().unwrap()
+}
+
+/// What every unit costs: 12.50 EUR.
+pub fn price() -> (Price, Currency) {
+    (Price::try_new(1_250).unwrap(), Currency::from_code("EUR").unwrap())
+}
+
+pub fn list(number: usize) -> Command {
+    let (unit_price_minor, currency) = price();
+    let name = Text::lossy("Thing");
+    let per_order_max = None;
+    Command::ListSku(ListSku { sku: sku(number), name, unit_price_minor, currency, per_order_max })
+}
+
+fn found(number: usize, units: i64) -> Command {
+    Command::AdjustStock(AdjustStock {
+        sku: sku(number),
+        delta: StockDelta::try_new(units).unwrap(),
+        reason: Text::lossy("filling the shelves"),
+        reference: "first".parse().unwrap(),
+    })
+}

@@ -1,0 +1,216 @@
+//! What the log says, for comparing with what was promised.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use kassa::domain::{Address, CommandId, Event, OrderId, PaymentResult, Sequence};
+use kassa::engine::Error;
+use kassa::gateway::LedgerLine;
+use kassa::nats::JsLog;
+use kassa::port::{Log, ReadError, Tail};
+use kassa::role::committer::read_to_end;
+use kassa::view::{OrderView, StockView, View};
+use kassa::wire::{Commit, Encoding, OutcomeKind, Position, Snapshot, Subjects};
+
+use super::buyers::Answer;
+use super::eventually;
+use super::shop::{Shop, sku};
+
+/// I13: a backlog is drained within a minute.
+const DRAIN: Duration = Duration::from_secs(60);
+
+/// A whole log, and its fold.
+pub struct Truth {
+    pub commits: Vec<(Sequence, Commit)>,
+    pub state: Snapshot,
+}
+
+impl Truth {
+    /// Reads the log to its end, once its server is there.
+    pub async fn of(shop: &Shop) -> Self {
+        let events = shop.events().await;
+        let read = async || {
+            let mut state = Snapshot::default();
+            match read_to_end(&events, &shop.subjects, &mut state).await {
+                Ok(()) => Some(state),
+                Err(Error::Read(ReadError::Unavailable(_))) => None,
+                Err(error) => panic!("the log does not fold: {error:?}"),
+            }
+        };
+        let state = eventually("the log can be read", DRAIN, read).await;
+        let mut tail = events.follow(&shop.subjects.commit(), Sequence::START).await.unwrap();
+        let mut commits = Vec::new();
+        while commits.last().is_none_or(|(last, _)| *last < state.chain.head) {
+            for entry in tail.next(256).await.unwrap() {
+                commits.push((entry.sequence, Commit::decode(&entry.payload).unwrap()));
+            }
+        }
+        Self { commits, state }
+    }
+
+    /// Every event with its address and the command that caused it.
+    pub fn events(&self) -> impl Iterator<Item = (Address, Option<CommandId>, &Event)> {
+        self.commits.iter().flat_map(|(sequence, commit)| {
+            let numbered = (0_u32..).zip(&commit.events);
+            numbered.map(|(index, record)| {
+                (Address::new(*sequence, index), record.cause, &record.event)
+            })
+        })
+    }
+
+    /// Where each order was decided, by which command, and whether it was placed.
+    pub fn decided(&self) -> HashMap<OrderId, Vec<(Address, Option<CommandId>, bool)>> {
+        let mut decided: HashMap<_, Vec<_>> = HashMap::new();
+        for (at, cause, event) in self.events() {
+            let (order_id, placed) = match event {
+                Event::OrderPlaced(placed) => (placed.order_id, true),
+                Event::OrderRejected(rejected) => (rejected.order_id, false),
+                _ => continue,
+            };
+            decided.entry(order_id).or_default().push((at, cause, placed));
+        }
+        decided
+    }
+
+    /// Every buyer's order was decided once, by that buyer's command, as the buyer was told.
+    pub fn bears_out(&self, answers: &[Answer]) {
+        let decided = self.decided();
+        for Answer { buyer, outcome } in answers {
+            let found = decided.get(&buyer.order_id).map(Vec::as_slice).unwrap_or_default();
+            assert_eq!(found.len(), 1, "an order is decided once: {buyer:?} {outcome:?}");
+            let (at, cause, placed) = found[0];
+            assert_eq!(outcome.address(), Some(at), "{outcome:?}");
+            assert_eq!(cause, Some(buyer.id));
+            assert_eq!(outcome.result != OutcomeKind::Refused, placed, "{outcome:?}");
+        }
+        assert_eq!(decided.len(), answers.len(), "nobody else ordered");
+    }
+
+    /// How many orders were confirmed.
+    pub fn confirmed(&self) -> usize {
+        self.events().filter(|(_, _, event)| matches!(event, Event::OrderConfirmed(_))).count()
+    }
+
+    /// How many orders were placed.
+    pub fn placed(&self) -> usize {
+        self.events().filter(|(_, _, event)| matches!(event, Event::OrderPlaced(_))).count()
+    }
+
+    /// Units of a SKU that have become buyers'.
+    pub fn sold(&self, number: usize) -> u64 {
+        self.state.market.item(&sku(number)).map_or(0, |item| item.stock.sold())
+    }
+
+    /// The view of each key, folded from the log.
+    pub fn folded<V: View>(&self) -> HashMap<String, V> {
+        let mut views: HashMap<String, V> = HashMap::new();
+        for (sequence, commit) in &self.commits {
+            let made = commit.head.at;
+            for (index, record) in (0_u32..).zip(&commit.events) {
+                let at = Address::new(*sequence, index);
+                let Some(key) = V::key(&record.event, made) else { continue };
+                match views.get_mut(&key.to_string()) {
+                    Some(view) => view.follow(at, made, &record.event).unwrap(),
+                    None => {
+                        let begun = V::begin(at, made, &record.event).unwrap();
+                        views.insert(key.to_string(), begun);
+                    }
+                }
+            }
+        }
+        views
+    }
+}
+
+/// Waits until every order that was placed is confirmed, and returns the truth then.
+pub async fn all_confirmed(shop: &Shop) -> Truth {
+    let look = async || {
+        let truth = Truth::of(shop).await;
+        (truth.placed() == truth.confirmed()).then_some(truth)
+    };
+    eventually("every placed order is confirmed", DRAIN, look).await
+}
+
+/// A reader of views waits until at least `sequence` is reflected.
+pub async fn reflected(bucket: &JsLog, view: &str, sequence: Sequence) -> Position {
+    let subject = Subjects::position_key(view);
+    let look = async || {
+        let entry = bucket.last(&subject).await.unwrap()?;
+        let position = Position::decode(&entry.payload).unwrap();
+        (sequence <= position.event_seq).then_some(position)
+    };
+    eventually("the view reflects the log", DRAIN, look).await
+}
+
+/// The live view in a bucket is the fold of the log (I9).
+pub async fn view_is_the_fold<V: View + PartialEq + std::fmt::Debug>(
+    shop: &Shop,
+    truth: &Truth,
+    view: &str,
+) {
+    let (bucket, name) = (shop.bucket(view).await, shop.subjects.bucket(view));
+    reflected(&bucket, &name, truth.state.chain.head).await;
+    assert_eq!(values::<V>(&bucket, &name).await, truth.folded::<V>(), "{view}");
+}
+
+/// Every value of a bucket.
+pub async fn values<V: View>(bucket: &JsLog, name: &str) -> HashMap<String, V> {
+    let prefix = Subjects::bucket_key(name, "");
+    let end = bucket.end().await.unwrap();
+    let mut tail = bucket.follow(&format!("{prefix}>"), Sequence::START).await.unwrap();
+    let mut found = HashMap::new();
+    let mut reached = Sequence::START;
+    while reached < end {
+        for entry in tail.next(256).await.unwrap() {
+            reached = entry.sequence;
+            let key = entry.subject.strip_prefix(&prefix).unwrap().to_owned();
+            if key != "_position" {
+                found.insert(key, Encoding::Json.read(&entry.payload).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// What the provider's books say is what the log says (I5): an order is confirmed when its total
+/// was taken, once; nobody else paid.
+pub fn books_balance(shop: &Shop, truth: &Truth) {
+    let mut taken: HashMap<OrderId, Vec<LedgerLine>> = HashMap::new();
+    for line in shop.books() {
+        if matches!(line.result, PaymentResult::Captured { .. }) {
+            taken.entry(line.order_id).or_default().push(line);
+        }
+    }
+    let mut totals = HashMap::new();
+    for (_, _, event) in truth.events() {
+        match event {
+            Event::OrderPlaced(placed) => {
+                totals.insert(placed.order_id, placed.total_minor);
+            }
+            Event::OrderConfirmed(confirmed) => {
+                let lines = taken.remove(&confirmed.order_id).unwrap_or_default();
+                let amounts: Vec<_> = lines.iter().map(|line| line.amount_minor).collect();
+                assert_eq!(amounts, [totals[&confirmed.order_id]], "{}", confirmed.order_id);
+            }
+            _ => {}
+        }
+    }
+    assert!(taken.is_empty(), "money for orders that are not confirmed: {taken:?}");
+}
+
+/// Everything that must hold once a fault is over, for buyers who were answered `answers`.
+pub async fn prove(shop: &Shop, answers: &[Answer]) -> Truth {
+    let truth = all_confirmed(shop).await;
+    truth.bears_out(answers);
+    books_balance(shop, &truth);
+    view_is_the_fold::<OrderView>(shop, &truth, "orders").await;
+    view_is_the_fold::<StockView>(shop, &truth, "stock").await;
+    // Who asks again is told the same.
+    let client = shop.client().await;
+    for answer in answers.iter().take(20) {
+        let again = answer.buyer.clone().insist(&client).await.outcome;
+        assert_eq!(again.address(), answer.outcome.address(), "{again:?}");
+        assert_eq!(again.refusal, answer.outcome.refusal, "{again:?}");
+    }
+    truth
+}
