@@ -121,7 +121,8 @@ pub(super) async fn dev(session: &Session, arguments: DevArguments) -> Result<()
     // Fetching is not part of starting.
     let begun = Instant::now();
     let port = free_port(Some(arguments.port_base)).map_err(anyhow::Error::from)?;
-    if port != arguments.port_base {
+    // Port 0 asks for any.
+    if port != arguments.port_base && arguments.port_base != 0 {
         say(&format!("port {} is taken, using {port}", arguments.port_base));
     }
     let mut server = Server::start(ServerConfig {

@@ -8,6 +8,8 @@
 mod address;
 mod command;
 mod event;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod ids;
 pub mod market;
 mod misfit;

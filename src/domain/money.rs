@@ -184,10 +184,11 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_beyond_what_json_keeps_exactly_is_not_read() {
+    fn an_amount_that_json_cannot_keep_is_not_read() {
         assert_eq!(serde_json::from_str::<Amount>("9007199254740991").unwrap(), Amount::MAX);
         let error = serde_json::from_str::<Amount>("9007199254740992").unwrap_err().to_string();
         assert!(error.contains("must be 0 to 9007199254740991 minor units"), "{error}");
+        assert!(serde_json::from_str::<Amount>("-1").is_err());
     }
 
     #[test]

@@ -10,6 +10,8 @@ mod log;
 pub mod model;
 mod replies;
 mod snapshots;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use clock::{Clock, SystemClock, new_uuid};
 pub use gateway::{Charge, Gateway, GatewayError, GatewayWord};

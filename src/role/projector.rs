@@ -1,5 +1,8 @@
 //! Views: one value a key, in a bucket.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::Display;
 

@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn what_is_malformed_points_at_nothing() {
         let zero = "00-00000000000000000000000000000000-b7ad6b7169203331-01";
-        for bad in ["", "1", "00-0af7651916cd43dd8448eb211c80319c", zero, &SAMPLED[1..]] {
+        for bad in ["", "1", "00-0af7651916cd43dd8448eb211c80319c", zero, &SAMPLED[3..]] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }

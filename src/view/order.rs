@@ -160,9 +160,13 @@ impl OrderView {
 
     fn apply(&mut self, event: &Event) {
         match event {
+            // Only the first is the order's; any other is to be given back.
+            Event::PaymentCaptured(_) if self.is_paid() => {}
             Event::PaymentCaptured(captured) => {
                 self.pay(captured.attempt, "captured", Some(&captured.connector), |payment| {
                     payment.provider_ref = Some(captured.provider_ref.clone());
+                    // Money after a decline: what was said before is no longer so.
+                    (payment.code, payment.class) = (None, None);
                 });
             }
             Event::PaymentAbandoned(abandoned) => {
@@ -205,6 +209,10 @@ impl OrderView {
             | Event::ShortageFound(_)
             | Event::CommandRejected(_) => {}
         }
+    }
+
+    fn is_paid(&self) -> bool {
+        self.payment.as_ref().is_some_and(|payment| payment.state == "captured")
     }
 
     fn enter(&mut self, state: &str, reason: Option<&str>) {

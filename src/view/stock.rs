@@ -32,8 +32,9 @@ pub struct StockView {
     pub reserved: u64,
     /// Units that have become a buyer's.
     pub sold: u64,
-    /// Units in the building.
-    pub on_hand: u64,
+    /// Units in the building that are nobody's yet; below zero when units that somebody paid for
+    /// do not exist.
+    pub on_hand: i64,
     /// When the last event in it was committed.
     pub updated_at_ms: Timestamp,
     /// The last commit that changed it.

@@ -5,6 +5,10 @@
 //! what cannot be understood becomes a request that is refused, so that it ends in an outcome like
 //! any other.
 
+mod payload;
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -19,6 +23,7 @@ use crate::domain::{
     Command, CommandId, CommandKind, Fingerprint, Refusal, Sequence, Source, Text, Timestamp,
     TraceParent,
 };
+use payload::read_value;
 
 /// The most bytes a command may have. An order of a hundred lines has 10 KiB.
 pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
@@ -258,42 +263,6 @@ fn holds_several(encoding: Encoding, payload: &[u8]) -> bool {
             .iter()
             .find(|byte| !byte.is_ascii_whitespace())
             .is_some_and(|byte| *byte == b'['),
-    }
-}
-
-fn read_value<T: DeserializeOwned>(encoding: Encoding, payload: &[u8]) -> Result<T, Refusal> {
-    let value = match encoding {
-        Encoding::MessagePack => rmp_serde::from_slice(payload).ok(),
-        Encoding::Json => serde_json::from_slice(payload).ok(),
-    };
-    // Only a payload that failed is read again, slowly, to say where.
-    value.map_or_else(|| read_slowly(encoding, payload), Ok)
-}
-
-fn read_slowly<T: DeserializeOwned>(encoding: Encoding, payload: &[u8]) -> Result<T, Refusal> {
-    let undecodable = |problem: &str| Refusal::Undecodable { problem: Text::lossy(problem) };
-    let refuse = |path: &serde_path_to_error::Path, problem: String| {
-        let path = path.to_string();
-        // A path of "." is the payload as a whole: not even the outermost map could be read.
-        match path.as_str() {
-            "." if problem.contains("field") => Refusal::invalid("payload", &problem),
-            "." => undecodable(&problem),
-            path => Refusal::invalid(path, &problem),
-        }
-    };
-    match encoding {
-        Encoding::MessagePack => {
-            let mut deserializer = rmp_serde::Deserializer::from_read_ref(payload);
-            serde_path_to_error::deserialize(&mut deserializer)
-                .map_err(|error| refuse(error.path(), error.inner().to_string()))
-        }
-        Encoding::Json => {
-            let mut deserializer = serde_json::Deserializer::from_slice(payload);
-            let value = serde_path_to_error::deserialize(&mut deserializer)
-                .map_err(|error| refuse(error.path(), error.inner().to_string()))?;
-            deserializer.end().map_err(|error| undecodable(&error.to_string()))?;
-            Ok(value)
-        }
     }
 }
 

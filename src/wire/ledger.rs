@@ -18,8 +18,9 @@ pub struct Ledger {
     pub commit: u64,
     /// By how much the commit changed what is available.
     pub delta: i64,
-    /// Units in the building.
-    pub on_hand: u64,
+    /// Units in the building that are nobody's yet; below zero when units that somebody paid for
+    /// do not exist.
+    pub on_hand: i64,
     /// Units promised to open orders.
     pub reserved: u64,
     /// Units that may still be promised; below zero while a shortage is open.

@@ -12,7 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wire", &["view", "domain"]),
     ("port", &["wire", "view", "domain"]),
     ("engine", &["port", "wire", "domain"]),
-    ("telemetry", &["domain"]),
+    ("telemetry", &[]),
     ("role", &["engine", "port", "wire", "view", "domain", "telemetry"]),
     ("nats", &["port", "wire", "view", "domain", "telemetry"]),
     ("gateway", &["port", "domain", "telemetry"]),

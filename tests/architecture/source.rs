@@ -8,17 +8,17 @@ use super::project;
 /// One file of Rust.
 pub(super) struct Source {
     /// From the project's folder, with `/`.
-    pub path: String,
+    pub(super) path: String,
     /// The folder under `src/` it lies in; the file's own name when it lies in none.
-    pub room: String,
+    pub(super) room: String,
     /// As it is.
-    pub raw: String,
+    pub(super) raw: String,
     /// Comments and the insides of text are blank.
-    pub code: String,
+    pub(super) code: String,
     /// Everything but the insides of text is blank.
-    pub text: String,
+    pub(super) text: String,
     /// The first line of its tests, from 0; the number of lines when it has none.
-    pub tests_from: usize,
+    pub(super) tests_from: usize,
 }
 
 impl Source {
@@ -34,12 +34,12 @@ impl Source {
     }
 
     /// Lines of code that are no tests, with their numbers from 1.
-    pub fn code_lines(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(super) fn code_lines(&self) -> impl Iterator<Item = (usize, &str)> {
         (1..).zip(self.code.lines()).take(self.tests_from)
     }
 
     /// Lines of text that are no tests, with their numbers from 1.
-    pub fn text_lines(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(super) fn text_lines(&self) -> impl Iterator<Item = (usize, &str)> {
         (1..).zip(self.text.lines()).take(self.tests_from)
     }
 }

@@ -44,7 +44,7 @@ fn first_minutes() -> Commit {
     let listed = |name, minor| {
         Event::SkuListed(SkuListed {
             sku: sku(name),
-            name: text("Blue – und ßchön 茶"),
+            name: text("Größe M – 茶 “blue”"),
             unit_price_minor: price(minor),
             currency: currency("EUR"),
             per_order_max: Some(units(6)),

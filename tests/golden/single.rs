@@ -178,11 +178,23 @@ fn an_outcome_is_read_for_ever_and_written_as_it_was() {
     let id = Some(command(1));
     let short = Shortfall { sku: sku("MUG-01"), wanted: 3, available: 1, held: 2 };
     let refusal = Refusal::InsufficientStock { short: vec![short] };
+    // The sentences are for people and may be worded anew; their fields may not.
+    let refused = Outcome {
+        message: Some("a sentence".to_owned()),
+        field: Some("body.lines".to_owned()),
+        advice: Some("another one".to_owned()),
+        ..Outcome::decided(None, OutcomeKind::Refused, at, Some(refusal))
+    };
+    let busy = Outcome {
+        message: Some("a sentence".to_owned()),
+        advice: Some("another one".to_owned()),
+        ..Outcome::busy(id, 250)
+    };
     let rows = [
         ("accepted", Outcome::decided(id, OutcomeKind::Accepted, at, None)),
         ("already_applied", Outcome::decided(id, OutcomeKind::AlreadyApplied, at, None)),
-        ("refused", Outcome::decided(None, OutcomeKind::Refused, at, Some(refusal))),
-        ("busy", Outcome::busy(id, 250)),
+        ("refused", refused),
+        ("busy", busy),
     ];
     let mut read = BTreeSet::new();
     for (name, outcome) in &rows {

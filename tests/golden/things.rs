@@ -13,11 +13,11 @@ use crate::shelf::hex;
 pub(crate) const NOON: Timestamp = Timestamp(1_772_366_400_000);
 
 pub(crate) fn order(last: u8) -> OrderId {
-    format!("019ca935-6000-7aaa-8aaa-0000000000{last:02x}").parse().unwrap()
+    format!("019ca945-0a00-7aaa-8aaa-0000000000{last:02x}").parse().unwrap()
 }
 
 pub(crate) fn command(last: u8) -> CommandId {
-    format!("019ca935-6000-7ccc-8ccc-0000000000{last:02x}").parse().unwrap()
+    format!("019ca945-0a00-7ccc-8ccc-0000000000{last:02x}").parse().unwrap()
 }
 
 pub(crate) fn token(name: &str) -> Token {

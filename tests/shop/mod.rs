@@ -4,7 +4,7 @@ pub(crate) mod journey;
 
 use std::time::Duration;
 
-use kassa::bench::{Nodes, World, WorldOptions};
+use kassa::bench::{Embedded, Nodes, Servers, World, WorldOptions};
 use kassa::config::Environment;
 use kassa::domain::stock::StockDelta;
 use kassa::domain::{
@@ -26,7 +26,6 @@ pub(crate) struct Shop {
     pub(crate) subjects: Subjects,
     pub(crate) client: Client,
     events: JsLog,
-    feed: JsLog,
     _folder: tempfile::TempDir,
 }
 
@@ -36,11 +35,14 @@ impl Shop {
         let (named, path) = (environment.nats_server.as_deref(), environment.path.as_deref());
         let server = find(named, path, &environment.folders.cache, |_| {}).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let options = WorldOptions {
+        let embedded = Embedded {
             program: server.program,
             folder: folder.path().to_path_buf(),
             nodes: Nodes::One,
             sync: Sync::Default,
+        };
+        let options = WorldOptions {
+            servers: Servers::Embedded(embedded),
             roles: Role::ALL.to_vec(),
             policy: Policy::default(),
         };
@@ -50,8 +52,7 @@ impl Shop {
         let client =
             Client::new(&connection, subjects.clone(), "edge".parse().unwrap()).await.unwrap();
         let events = JsLog::open(&connection, subjects.stream("EVENTS")).await.unwrap();
-        let feed = JsLog::open(&connection, subjects.stream("FEED")).await.unwrap();
-        let shop = Self { world, subjects, client, events, feed, _folder: folder };
+        let shop = Self { world, subjects, client, events, _folder: folder };
         shop.stock(1_000).await;
         shop
     }
@@ -104,14 +105,6 @@ impl Shop {
         };
         tokio::time::timeout(PATIENCE, follow).await.expect("the order is confirmed")
     }
-
-    /// The `traceparent` of an event's message in the feed.
-    pub(crate) async fn trace_in_feed(&self, kind: &str, order_id: OrderId) -> Option<String> {
-        let subject = self.subjects.feed(kind, &order_id.to_string());
-        let entry =
-            until("the event is in the feed", async || self.feed.last(&subject).await.unwrap());
-        entry.await.header("traceparent").map(ToOwned::to_owned)
-    }
 }
 
 /// Asks again until there is an answer.
@@ -144,7 +137,7 @@ pub(crate) fn one_cup(order_id: OrderId) -> Command {
 pub(crate) fn cups(order_id: OrderId, units: u32) -> Command {
     let line = OrderLine {
         sku: "CUP".parse().unwrap(),
-        quantity: Quantity::try_new(units.into()).unwrap(),
+        quantity: Quantity::try_new(units).unwrap(),
         unit_price_minor: Price::try_new(1_250).unwrap(),
     };
     Command::PlaceOrder(PlaceOrder {

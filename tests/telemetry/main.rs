@@ -60,9 +60,6 @@ async fn a_collector_gets_one_trace_of_one_order_and_its_metrics() {
         ("kassa.order.duration{}", "s", 1),
         ("kassa.payment.attempts{class=none,connector=simulated,result=captured}", "{call}", 1),
         ("kassa.payment.duration{connector=simulated,result=captured}", "s", 1),
-        // Two for the shelves, two orders, one payment.
-        ("kassa.commit.commands{}", "{command}", 5),
-        ("kassa.commit.duration{}", "s", 5),
     ];
     let complete = until("the metrics have come", async || {
         let metrics = collector.metrics();
@@ -74,9 +71,14 @@ async fn a_collector_gets_one_trace_of_one_order_and_its_metrics() {
         assert_eq!(found.map(|metric| metric.unit.as_str()), Some(unit), "{name} {metrics:#?}");
         assert_eq!(found.map(|metric| metric.count), Some(count), "{name} {metrics:#?}");
     }
+    // Two for the shelves, two orders, one payment; the last two may share a commit.
+    let commits = &metrics["kassa.commit.duration{}"];
+    assert!((4..=5).contains(&commits.count) && commits.unit == "s", "{commits:?}");
+    let commands = &metrics["kassa.commit.commands{}"];
+    assert_eq!((commands.count, commands.unit.as_str()), (commits.count, "{command}"));
     // The view may or may not have been there when the market was opened.
     let delays = &metrics["kassa.event.delay{view=orders}"];
-    assert!(5 <= delays.count && delays.unit == "s", "{delays:?}");
+    assert!(commits.count <= delays.count && delays.unit == "s", "{delays:?}");
     let edges = &metrics["kassa.order.duration{}"].edges;
     assert!([1.0, 2.0, 3.0].iter().all(|promise| edges.contains(promise)), "{edges:?}");
 }

@@ -123,20 +123,17 @@ fn counted(exporter: &InMemoryMetricExporter) -> BTreeMap<String, u64> {
             attributes.sort();
             counted.insert(format!("{}{{{}}}", metric.name(), attributes.join(",")), value);
         };
-        match metric.data() {
-            AggregatedMetrics::F64(MetricData::Histogram(data)) => {
-                data.data_points().for_each(|p| add(words(p.attributes()), p.count()));
-            }
-            AggregatedMetrics::U64(MetricData::Histogram(data)) => {
-                data.data_points().for_each(|p| add(words(p.attributes()), p.count()));
-            }
-            AggregatedMetrics::U64(MetricData::Sum(data)) => {
-                data.data_points().for_each(|p| add(words(p.attributes()), p.value()));
-            }
-            AggregatedMetrics::F64(MetricData::Gauge(data)) => {
-                data.data_points().for_each(|p| add(words(p.attributes()), 1));
-            }
-            other => panic!("{}: {other:?}", metric.name()),
+        let data = metric.data();
+        if let AggregatedMetrics::F64(MetricData::Histogram(data)) = data {
+            data.data_points().for_each(|p| add(words(p.attributes()), p.count()));
+        } else if let AggregatedMetrics::U64(MetricData::Histogram(data)) = data {
+            data.data_points().for_each(|p| add(words(p.attributes()), p.count()));
+        } else if let AggregatedMetrics::U64(MetricData::Sum(data)) = data {
+            data.data_points().for_each(|p| add(words(p.attributes()), p.value()));
+        } else if let AggregatedMetrics::F64(MetricData::Gauge(data)) = data {
+            data.data_points().for_each(|p| add(words(p.attributes()), 1));
+        } else {
+            panic!("{}: {data:?}", metric.name());
         }
     }
     counted

@@ -96,7 +96,7 @@ impl Market {
     /// Decides a request at the moment `now`. Changes nothing: what it led to has to be evolved.
     #[must_use]
     pub fn decide(&self, request: &Request, now: Timestamp, policy: &Policy) -> Verdict {
-        let decided = self.settled(request).unwrap_or_else(|| match &request.intent {
+        let decided = self.settled(request, now).unwrap_or_else(|| match &request.intent {
             Intent::Command(command) => self.decide_command(request, command, now, policy),
             Intent::Unusable { refusal, .. } => Err(No::Refused(refusal.clone())),
         });
@@ -131,9 +131,9 @@ impl Market {
     }
 
     /// The answer of a command that was decided before, or whose id cannot be used.
-    fn settled(&self, request: &Request) -> Option<Result<Outcome, No>> {
+    fn settled(&self, request: &Request, now: Timestamp) -> Option<Result<Outcome, No>> {
         let id = request.id?;
-        if let Some(no) = bad_age("command_id", id.made_at(), request.asked_at) {
+        if let Some(no) = bad_age("command_id", id.made_at(), (request.asked_at, now)) {
             return Some(Err(No::BadId(no)));
         }
         let settled = self.memory.commands.get(&id)?;
@@ -178,8 +178,15 @@ impl Market {
 }
 
 /// Whether an id's age allows it to be used: older ones are no longer remembered.
-pub(super) fn bad_age(field: &str, made_at: Timestamp, asked_at: Timestamp) -> Option<Refusal> {
-    let age = asked_at.since(made_at);
+///
+/// A published command may have waited in its stream, and what was remembered when it arrived may
+/// be forgotten by now: it is as old as it is when it is decided.
+pub(super) fn bad_age(
+    field: &str,
+    made_at: Timestamp,
+    (asked_at, now): (Timestamp, Timestamp),
+) -> Option<Refusal> {
+    let age = now.max(asked_at).since(made_at);
     if Policy::WINDOW < age {
         return Some(Refusal::StaleId {
             field: Text::lossy(field),

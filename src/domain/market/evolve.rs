@@ -162,16 +162,13 @@ impl Market {
     }
 
     /// Keeps the command's id, unless something else tells a repetition of it: its order's id for
-    /// a placed order, its order's money for a payment.
+    /// a placed order, the provider's name of the payment for money that came.
     fn remember(&mut self, at: Address, record: &Recorded) {
         let (Some(id), Some(_)) = (record.cause, record.body) else {
             return;
         };
         let refusal = match &record.event {
-            Event::OrderPlaced(_)
-            | Event::OrderRejected(_)
-            | Event::PaymentCaptured(_)
-            | Event::PaymentAbandoned(_) => return,
+            Event::OrderPlaced(_) | Event::OrderRejected(_) | Event::PaymentCaptured(_) => return,
             Event::CommandRejected(rejected) => Some(Box::new(rejected.refusal.clone())),
             Event::Opened(_)
             | Event::SkuListed(_)
@@ -183,6 +180,7 @@ impl Market {
             | Event::StockReserved(_)
             | Event::StockDeducted(_)
             | Event::StockReleased(_)
+            | Event::PaymentAbandoned(_)
             | Event::PaymentNoted(_)
             | Event::OrderConfirmed(_)
             | Event::CancelRequested(_)

@@ -26,7 +26,7 @@ pub struct Settled {
 
 /// Ids that are closed but still inside the window.
 ///
-/// Orders are remembered by their own id and payments by their order; every other command is
+/// Orders are remembered by their own id and captures by their order; every other command is
 /// remembered by its command id.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Memory {

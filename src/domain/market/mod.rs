@@ -82,8 +82,8 @@ pub struct LedgerEntry {
     pub sku: Sku,
     /// By how much the commit changed what is available.
     pub delta: i64,
-    /// Units in the building.
-    pub on_hand: u64,
+    /// Units in the building that are nobody's yet.
+    pub on_hand: i64,
     /// Units promised to open orders.
     pub reserved: u64,
     /// Units that may still be promised.

@@ -19,7 +19,8 @@ impl Market {
         policy: &Policy,
     ) -> Result<Outcome, No> {
         let order_id = place.order_id;
-        if let Some(refusal) = bad_age("body.order_id", order_id.made_at(), request.asked_at) {
+        if let Some(refusal) = bad_age("body.order_id", order_id.made_at(), (request.asked_at, now))
+        {
             return Err(refusal.into());
         }
         if let Some(order) = self.orders.get(&order_id) {

@@ -3,7 +3,7 @@
 use super::decide::{No, Outcome};
 use super::{Item, Market, Paper};
 use crate::domain::event::{ShortageFound, StockAdjusted, StockReceived};
-use crate::domain::order::Phase;
+use crate::domain::order::Hold;
 use crate::domain::stock::{Impossible, Movement, Stock, StockDelta};
 use crate::domain::{
     Address, AdjustStock, CountStock, Event, OrderId, ReceiveStock, Refusal, Sku, Text, Token,
@@ -87,9 +87,9 @@ impl Market {
         let mut holders: Vec<(Address, OrderId, u64)> = self
             .orders
             .iter()
-            .filter(|(_, order)| matches!(order.phase, Phase::Placed | Phase::NeedsAttention(..)))
             .filter_map(|(id, order)| {
-                let line = order.basket.lines.iter().find(|line| line.sku == *sku)?;
+                let mut lines = order.basket.lines.iter();
+                let line = lines.find(|line| line.sku == *sku && line.hold == Hold::Open)?;
                 Some((order.at, *id, line.quantity.units()))
             })
             .collect();

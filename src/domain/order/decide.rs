@@ -141,8 +141,8 @@ impl Order {
                     shipment_ref: command.shipment_ref.clone(),
                 })]))
             }
-            Phase::Fulfilled(_, shipment) if *shipment == command.shipment_ref => {
-                Ok(Answer::AlreadyApplied(self.at))
+            Phase::Fulfilled(_, shipment) if shipment.reference == command.shipment_ref => {
+                Ok(Answer::AlreadyApplied(shipment.at))
             }
             Phase::Placed
             | Phase::Paid(_)

@@ -35,11 +35,20 @@ pub enum Phase {
     /// Paid, and the goods are the buyer's. Nothing was paid for an order that cost nothing.
     Confirmed(Option<Paid>),
     /// The goods have left.
-    Fulfilled(Option<Paid>, Token),
+    Fulfilled(Option<Paid>, Shipment),
     /// Off. The basket stays known for money that comes late.
     Cancelled(CancelReason, Address),
     /// Money came that fits nothing; a human decides.
     NeedsAttention(Paid, AttentionKind),
+}
+
+/// How the goods left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shipment {
+    /// Where it is in the log.
+    pub at: Address,
+    /// The shipment they left with.
+    pub reference: Token,
 }
 
 /// What an order holds, and what it costs.
@@ -182,7 +191,8 @@ impl Order {
             (Phase::Confirmed(paid), Event::OrderFulfilled(fulfilled)) => {
                 // What left the building is no longer held: only the id stays.
                 self.basket.lines = Box::default();
-                Some(Phase::Fulfilled(paid, fulfilled.shipment_ref.clone()))
+                let reference = fulfilled.shipment_ref.clone();
+                Some(Phase::Fulfilled(paid, Shipment { at, reference }))
             }
             _ => None,
         };

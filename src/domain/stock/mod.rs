@@ -14,10 +14,10 @@ pub use quantity::{Quantity, StockDelta};
 /// Stock of one SKU.
 ///
 /// Invariant: `available + reserved == on_hand`. Available is below zero only after a count or
-/// an adjustment proved that promised units do not exist.
+/// an adjustment proved that promised units do not exist; on hand is, once those were paid for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stock {
-    on_hand: u64,
+    on_hand: i64,
     reserved: u64,
     sold: u64,
 }
@@ -59,13 +59,14 @@ impl Stock {
 
     /// Stock with these figures.
     #[must_use]
-    pub const fn of(on_hand: u64, reserved: u64, sold: u64) -> Self {
+    pub const fn of(on_hand: i64, reserved: u64, sold: u64) -> Self {
         Self { on_hand, reserved, sold }
     }
 
-    /// Units in the building.
+    /// Units in the building that are nobody's yet; below zero when units that somebody paid for
+    /// do not exist.
     #[must_use]
-    pub const fn on_hand(&self) -> u64 {
+    pub const fn on_hand(&self) -> i64 {
         self.on_hand
     }
 
@@ -84,14 +85,13 @@ impl Stock {
     /// Units that may still be promised; below zero while a shortage is open.
     #[must_use]
     pub fn available(&self) -> i64 {
-        let signed = |units: u64| i64::try_from(units).unwrap_or(i64::MAX);
-        signed(self.on_hand).saturating_sub(signed(self.reserved))
+        self.on_hand.saturating_sub_unsigned(self.reserved)
     }
 
-    /// Promised units that do not exist.
+    /// Promised and paid units that do not exist.
     #[must_use]
-    pub const fn missing(&self) -> u64 {
-        self.reserved.saturating_sub(self.on_hand)
+    pub fn missing(&self) -> u64 {
+        u64::try_from(self.available().saturating_neg()).unwrap_or(0)
     }
 
     /// Whether `quantity` more can be promised.
@@ -115,11 +115,14 @@ impl Stock {
     pub fn after(self, movement: Movement) -> Result<Self, Impossible> {
         let mut stock = self;
         match movement {
-            Movement::Received(quantity) => stock.on_hand = add(self.on_hand, quantity.units())?,
+            Movement::Received(quantity) => {
+                stock.on_hand = StockDelta::from(quantity).applied_to(self.on_hand)?;
+            }
             Movement::Adjusted(delta) => stock.on_hand = delta.applied_to(self.on_hand)?,
             Movement::Reserved(quantity) => stock.reserved = add(self.reserved, quantity.units())?,
             Movement::Deducted(quantity) => {
-                stock.on_hand = take(self.on_hand, quantity.units())?;
+                // Whether they exist is not asked: they are paid for. A shortage stays open.
+                stock.on_hand = self.on_hand.saturating_sub_unsigned(quantity.units());
                 stock.reserved = take(self.reserved, quantity.units())?;
                 stock.sold = add(self.sold, quantity.units())?;
             }

@@ -84,9 +84,8 @@ impl StockDelta {
 
     /// The delta that leads from one count to another.
     #[must_use]
-    pub fn between(from: u64, to: u64) -> Option<Self> {
-        let (from, to) = (i64::try_from(from).ok()?, i64::try_from(to).ok()?);
-        Self::try_new(to.checked_sub(from)?).ok()
+    pub fn between(from: i64, to: u64) -> Option<Self> {
+        Self::try_new(i64::try_from(to).ok()?.checked_sub(from)?).ok()
     }
 
     /// Units, signed.
@@ -95,13 +94,19 @@ impl StockDelta {
         self.0
     }
 
-    pub(super) fn applied_to(self, there: u64) -> Result<u64, Impossible> {
-        let moved = self.0.unsigned_abs();
-        if self.0 < 0 {
-            return there.checked_sub(moved).ok_or(Impossible::TooFew { moved, there });
+    pub(super) fn applied_to(self, there: i64) -> Result<i64, Impossible> {
+        let sum = there.saturating_add(self.0);
+        if self.0 < 0 && sum < 0 {
+            let there = u64::try_from(there).unwrap_or(0);
+            return Err(Impossible::TooFew { moved: self.0.unsigned_abs(), there });
         }
-        let sum = there.checked_add(moved).filter(|units| *units <= Stock::UNITS_MAX);
-        sum.ok_or(Impossible::TooMany)
+        if Self::MAX < sum { Err(Impossible::TooMany) } else { Ok(sum) }
+    }
+}
+
+impl From<Quantity> for StockDelta {
+    fn from(quantity: Quantity) -> Self {
+        Self(i64::from(quantity.get()))
     }
 }
 

@@ -12,7 +12,7 @@ use Movement::{Adjusted, Deducted, Received, Released, Reserved};
 
 #[test]
 fn available_is_what_is_there_and_not_promised() {
-    type Row = (&'static str, Vec<Movement>, (u64, u64, u64, i64));
+    type Row = (&'static str, Vec<Movement>, (i64, u64, u64, i64));
     let rows: Vec<Row> = vec![
         ("nothing yet", vec![], (0, 0, 0, 0)),
         ("what comes in may be promised", vec![Received(qty(5))], (5, 0, 0, 5)),
@@ -31,6 +31,27 @@ fn available_is_what_is_there_and_not_promised() {
             "a count below the promises leaves less than nothing",
             vec![Received(qty(5)), Reserved(qty(4)), Adjusted(StockDelta::between(5, 1).unwrap())],
             (1, 4, 0, -3),
+        ),
+        (
+            "units that are paid for and do not exist stay missing",
+            vec![
+                Received(qty(5)),
+                Reserved(qty(4)),
+                Adjusted(StockDelta::between(5, 1).unwrap()),
+                Deducted(qty(4)),
+            ],
+            (-3, 0, 4, -3),
+        ),
+        (
+            "what comes in fills the gap first",
+            vec![
+                Received(qty(5)),
+                Reserved(qty(4)),
+                Adjusted(StockDelta::between(5, 1).unwrap()),
+                Deducted(qty(4)),
+                Received(qty(5)),
+            ],
+            (2, 0, 4, 2),
         ),
     ];
     for (name, movements, (on_hand, reserved, sold, available)) in rows {

@@ -10,6 +10,9 @@ use super::ModelClock;
 use crate::domain::Timestamp;
 use crate::port::{Clock, Lease, LeaseError};
 
+/// How often somebody who waits looks at the clock; short, because tests wait for it.
+const LOOK: Duration = Duration::from_millis(10);
+
 /// Leases in memory. Clones are the same set.
 #[derive(Clone, Debug)]
 pub struct ModelLease {
@@ -93,7 +96,11 @@ impl Lease for ModelLease {
                 return Ok(());
             }
             let gone = |error: watch::error::RecvError| LeaseError::Unavailable(error.into());
-            changed.changed().await.map_err(gone)?;
+            tokio::select! {
+                changed = changed.changed() => changed.map_err(gone)?,
+                // Nobody says so when a lease expires, and the clock is not tokio's.
+                () = tokio::time::sleep(LOOK) => {}
+            }
         }
     }
 }

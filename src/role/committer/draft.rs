@@ -1,7 +1,7 @@
 //! The commit that is being filled, and the one on its way.
 
 use super::watch::{Sent, Taken, Tally};
-use crate::domain::{Address, Refusal, Sequence};
+use crate::domain::{Address, Refusal, Sequence, Timestamp};
 use crate::wire::{Chain, CommitDraft, OutcomeKind, Snapshot};
 
 /// The commit that is being filled.
@@ -10,6 +10,8 @@ pub(super) struct Draft {
     pub(super) commit: CommitDraft,
     pub(super) decided: Vec<Decided>,
     pub(super) position: Sequence,
+    /// When the last decision in it was made.
+    pub(super) at: Timestamp,
     pub(super) begun: bool,
     /// Whether a command has found no room in it.
     pub(super) full: bool,

@@ -120,7 +120,7 @@ impl<C: Clock, R: Replies> Committer<C, R> {
     /// The time, which never goes back however the clock is set.
     fn now(&self) -> Timestamp {
         let last = self.flight.as_ref().map_or(self.state.chain.at, |flight| flight.chain.at);
-        self.clock.now().max(last)
+        self.clock.now().max(last).max(self.draft.at)
     }
 
     fn begin(&mut self) {
@@ -134,6 +134,7 @@ impl<C: Clock, R: Replies> Committer<C, R> {
     fn decide(&mut self, taken: Taken) -> Result<Option<Taken>, Error> {
         self.begin();
         let now = self.now();
+        self.draft.at = now;
         let (decided, records) = match self.verdict(&taken.arrived.request, now) {
             Verdict::Repeated { at, refusal } => {
                 let result = OutcomeKind::AlreadyApplied;
@@ -292,9 +293,9 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
             }
             self.fill()?;
         }
+        let at = self.now();
         let mut draft = std::mem::take(&mut self.draft);
         let sequence = self.state.chain.next();
-        let at = self.now();
         let head = self.head(at, draft.position);
         let entries = self.state.market.finish(at);
         let payload = draft.commit.seal(&head).map_err(|error| Error::defect(sequence, error))?;
@@ -322,6 +323,7 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
     fn wake(&mut self) -> Result<(), Error> {
         self.next_sweep = Instant::now() + SWEEP;
         let now = self.now();
+        self.draft.at = now;
         let overdue: Vec<OrderId> = self.state.market.overdue(now, SWEPT_AT_ONCE);
         for order_id in overdue {
             self.begin();

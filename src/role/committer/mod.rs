@@ -11,6 +11,8 @@ mod open;
 mod poison;
 mod run;
 mod state;
+#[cfg(test)]
+mod tests;
 mod turns;
 mod watch;
 

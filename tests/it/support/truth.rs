@@ -188,7 +188,8 @@ pub(crate) fn books_balance(shop: &Shop, truth: &Truth) {
     assert!(taken.is_empty(), "money for orders that are not confirmed: {taken:?}");
 }
 
-/// Everything that must hold (I1 to I5, I7 to I9, I11, I15) once a fault is over, for buyers who were answered `answers`.
+/// Everything that must hold (I1 to I5, I7 to I9, I11, I15) once a fault is over, for buyers who
+/// were answered `answers`.
 pub(crate) async fn prove(shop: &Shop, answers: &[Answer]) -> Truth {
     let truth = all_confirmed(shop).await;
     truth.bears_out(answers);

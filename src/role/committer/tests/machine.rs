@@ -1,0 +1,211 @@
+//! The committer's machine, step by step.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::domain::fixtures::{PRICE, T0, line, list, order, place, receive, reprice, sku};
+use crate::domain::market::{Request, Verdict};
+use crate::domain::{Event, Market, Policy, Sequence, Timestamp};
+use crate::engine::Machine;
+use crate::port::model::ModelClock;
+use crate::port::{AnswerTo, Arrived, Batch, Committed, Replies};
+use crate::role::committer::{Bounds, Committer, Rules};
+use crate::wire::{Commit, Encoding, Outcome, OutcomeKind, Snapshot, Subjects};
+
+/// Keeps every answer.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<Outcome>>>);
+
+impl Replies for Told {
+    fn send(&self, answers: Vec<(AnswerTo, Outcome)>) {
+        self.0.lock().unwrap().extend(answers.into_iter().map(|(_, outcome)| outcome));
+    }
+}
+
+impl Told {
+    fn results(&self) -> Vec<OutcomeKind> {
+        self.0.lock().unwrap().iter().map(|outcome| outcome.result).collect()
+    }
+}
+
+/// A committer, its clock, and what it told.
+struct Rig {
+    machine: Committer<ModelClock, Told>,
+    clock: ModelClock,
+    told: Told,
+    end: Sequence,
+}
+
+impl Rig {
+    fn new(bounds: Bounds, decide: crate::role::committer::Decide) -> Self {
+        let (clock, told) = (ModelClock::at(T0), Told::default());
+        let rules = Rules { policy: Policy::default(), bounds, decide, snapshot_every: 1_000 };
+        let subjects = Subjects::of("main".parse().unwrap());
+        let outlet = (clock.clone(), told.clone());
+        let machine = Committer::new(Snapshot::default(), rules, subjects, outlet, None);
+        Self { machine, clock, told, end: Sequence::START }
+    }
+
+    async fn take_in(&mut self, requests: &[Request]) {
+        let arrived = |request: &Request| Arrived {
+            request: Box::new(request.clone()),
+            published: false,
+            answer_to: Some(AnswerTo {
+                subject: "_INBOX.1".to_owned(),
+                encoding: Encoding::Json,
+                part: None,
+                trace: None,
+            }),
+        };
+        self.machine.take_in(requests.iter().map(arrived).collect()).await.unwrap();
+    }
+
+    fn draft(&mut self) -> Option<Batch> {
+        self.machine.draft(false).unwrap()
+    }
+
+    /// Has the batch under way stand at the end of the log.
+    fn land(&mut self, batch: &Batch) -> Commit {
+        let first = self.end.next();
+        self.end = self.end.plus(u64::try_from(batch.messages.len()).unwrap());
+        self.machine.committed(Committed { first }).unwrap();
+        Commit::decode(&batch.head().unwrap().payload).unwrap()
+    }
+
+    /// Decides requests in commits of their own, until nothing is left.
+    async fn commit(&mut self, requests: &[Request]) -> Vec<Commit> {
+        self.take_in(requests).await;
+        let mut commits = Vec::new();
+        while let Some(batch) = self.draft() {
+            commits.push(self.land(&batch));
+        }
+        commits
+    }
+}
+
+fn shop() -> [Request; 3] {
+    [list("mug", PRICE, "EUR"), receive("mug", 5, "first"), place(order(1), &[line("mug", 2)])]
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_answered_before_the_outcome_is_durable() {
+    let mut rig = Rig::new(Bounds::default(), Market::decide);
+    rig.take_in(&shop()).await;
+    let batch = rig.draft().unwrap();
+    assert_eq!(rig.told.results(), []);
+    assert_eq!(batch.messages.len(), 2, "the commit, and the one SKU it changed");
+    rig.land(&batch);
+    assert_eq!(rig.told.results(), [OutcomeKind::Accepted; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repetition_is_answered_with_what_it_repeats() {
+    let mut rig = Rig::new(Bounds::default(), Market::decide);
+    let [list, receive, place] = shop();
+    rig.take_in(&[list, receive, place.clone(), place.clone()]).await;
+    let batch = rig.draft().unwrap();
+    // One more comes while the first is on its way: it must not be answered before it either.
+    rig.take_in(std::slice::from_ref(&place)).await;
+    assert_eq!(rig.told.results(), []);
+    rig.land(&batch);
+    assert_eq!(rig.draft(), None, "nothing to append");
+    let told = rig.told.0.lock().unwrap();
+    let of_order: Vec<_> = told.iter().skip(2).map(|o| (o.result, o.address())).collect();
+    let at = of_order[0].1;
+    assert_eq!(
+        of_order,
+        [
+            (OutcomeKind::Accepted, at),
+            (OutcomeKind::AlreadyApplied, at),
+            (OutcomeKind::AlreadyApplied, at)
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_fit_is_first_in_the_next_commit() {
+    let bounds = Bounds { skus: 2, ..Bounds::default() };
+    let mut rig = Rig::new(bounds, Market::decide);
+    let names = ["a", "b", "c", "d", "e"];
+    let lists: Vec<_> = names.iter().map(|name| list(name, PRICE, "EUR")).collect();
+    rig.commit(&lists).await;
+    let deliveries: Vec<_> = names.iter().map(|name| receive(name, 1, "first")).collect();
+    let commits = rig.commit(&deliveries).await;
+    let received: Vec<Vec<_>> = commits
+        .iter()
+        .map(|c| c.events.iter().filter_map(|r| r.event.sku()).map(|s| s.as_str()).collect())
+        .collect();
+    assert_eq!(received, [vec!["a", "b"], vec!["c", "d"], vec!["e"]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_committer_takes_in_no_more_than_three_commits_hold() {
+    let bounds = Bounds { commands: 2, ..Bounds::default() };
+    let mut rig = Rig::new(bounds, Market::decide);
+    assert_eq!(rig.machine.room(), 6);
+    let lists: Vec<_> = ["a", "b", "c", "d", "e", "f"].map(|n| list(n, PRICE, "EUR")).into();
+    rig.take_in(&lists[..1]).await;
+    assert_eq!(rig.machine.room(), 5);
+    rig.take_in(&lists[1..]).await;
+    assert_eq!(rig.machine.room(), 0);
+    let batch = rig.draft().unwrap();
+    assert_eq!(rig.machine.room(), 6, "what arrives during a commit is the next one");
+    rig.land(&batch);
+}
+
+fn fails_on_repricing(m: &Market, r: &Request, now: Timestamp, p: &Policy) -> Verdict {
+    let verdict = m.decide(r, now, p);
+    if let Verdict::Append { records, .. } = &verdict {
+        assert!(!matches!(records[0].event, Event::SkuRepriced(_)), "a planted defect");
+    }
+    verdict
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_makes_the_decider_fail_stops_nobody_behind_it() {
+    let mut rig = Rig::new(Bounds::default(), fails_on_repricing);
+    let [list, receive, place] = shop();
+    let poison = reprice("mug", 700).published_at(4);
+    let commits = rig.commit(&[list, receive, poison.clone(), place]).await;
+    assert_eq!(commits.len(), 1);
+    assert_eq!(commits[0].head.position, Sequence(4), "it is done with");
+    let told = rig.told.0.lock().unwrap().clone();
+    let codes: Vec<_> = told.iter().map(|o| o.refusal.as_ref().map(|r| r.code())).collect();
+    assert_eq!(codes, [None, None, Some("defect"), None]);
+    let rejected = &commits[0].events[2];
+    assert!(matches!(&rejected.event, Event::CommandRejected(e) if e.refusal.is_poison()));
+    assert_eq!(rejected.cause, poison.id);
+    // Sent again it is answered as before, and not tried again.
+    assert_eq!(rig.commit(&[poison]).await, []);
+    assert_eq!(rig.told.results().last(), Some(&OutcomeKind::Refused));
+}
+
+/// A hold never ends before its deadline, by the log's own time.
+#[tokio::test(start_paused = true)]
+async fn a_commit_is_not_made_before_what_was_decided_in_it() {
+    let mut rig = Rig::new(Bounds::default(), Market::decide);
+    rig.commit(&shop()).await;
+    rig.clock.advance(Policy::HOLD_DEFAULT);
+    rig.machine.wake().unwrap();
+    // Somebody corrects the machine's clock between the decision and the commit.
+    rig.clock.step_back(Duration::from_secs(60));
+    let batch = rig.draft().unwrap();
+    let commit = rig.land(&batch);
+    let Event::HoldExpired(expired) = &commit.events[0].event else { panic!("{commit:?}") };
+    assert!(expired.hold_until <= commit.head.at, "{} at {}", expired.hold_until, commit.head.at);
+    let state = rig.machine.into_state();
+    assert_eq!(state.market.item(&sku("mug")).unwrap().stock.available(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_was_not_answered_is_known_in_the_order_of_arrival() {
+    let bounds = Bounds { skus: 1, ..Bounds::default() };
+    let mut rig = Rig::new(bounds, Market::decide);
+    let lists = ["a", "b", "c"].map(|name| list(name, PRICE, "EUR"));
+    rig.commit(&lists).await;
+    let deliveries = ["a", "b", "c"].map(|name| receive(name, 1, "first"));
+    rig.take_in(&deliveries).await;
+    assert!(rig.draft().is_some(), "one is under way, one in the next commit, one waits");
+    let open: Vec<_> = rig.machine.into_open().into_iter().map(|a| a.request.id).collect();
+    assert_eq!(open, deliveries.map(|request| request.id));
+}

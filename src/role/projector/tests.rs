@@ -1,0 +1,130 @@
+//! Views in a bucket, written by followers that are cut off and a bucket that answers late, twice
+//! or not at all: what is there at the end is the fold of the log.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Projector;
+use crate::domain::Sequence;
+use crate::domain::fixtures::*;
+use crate::engine::{Ended, Input, Output, Pace, Source, drive, open};
+use crate::port::ReadError;
+use crate::port::model::{ModelClock, ModelLog};
+use crate::port::testing::{Dice, SeedOnPanic};
+use crate::view::{MinuteView, OrderView, StockView, View};
+use crate::wire::{Commit, CommitHead};
+
+/// A shop in which some orders were placed, paid, cancelled and rejected.
+fn busy_shop(dice: &mut Dice) -> Shop {
+    let mut shop = Shop::default();
+    shop.send_all(&[list("mug", PRICE, "EUR"), list("pot", PRICE, "EUR")]);
+    shop.send_all(&[receive("mug", 7, "first"), receive("pot", 7, "first")]);
+    for n in 1..=12 {
+        let basket = [line(["mug", "pot"][dice.below(2)], 1 + u32::from(dice.chance(40)))];
+        let mut requests = vec![place(order(n), &basket)];
+        match dice.below(4) {
+            0 => requests.push(capture(order(n), total(&basket).minor())),
+            1 => requests.push(cancel(order(n))),
+            2 => requests.push(decline(order(n), "lost_card")),
+            _ => {}
+        }
+        shop.send_all(&requests);
+        shop.wait(Duration::from_secs(dice.below(40) as u64));
+    }
+    shop
+}
+
+/// The commits of a shop after a position, in portions, up to the end.
+struct Commits(std::vec::IntoIter<Input>);
+
+impl Commits {
+    fn after(shop: &Shop, position: Sequence) -> Self {
+        let input = |commit: &crate::domain::fixtures::Committed| Input {
+            sequence: commit.sequence,
+            commit: std::sync::Arc::new(Commit {
+                head: CommitHead { at: commit.at, ..CommitHead::default() },
+                events: commit.records.clone(),
+            }),
+            remaining: 0,
+        };
+        let after = shop.log.iter().filter(|commit| position < commit.sequence);
+        Self(after.map(input).collect::<Vec<_>>().into_iter())
+    }
+}
+
+impl Source for Commits {
+    type Input = Input;
+
+    async fn next(&mut self, limit: usize) -> Result<Option<Vec<Input>>, ReadError> {
+        // Commits come one by one, with time between them for a batch to go.
+        tokio::time::sleep(Duration::from_millis(7)).await;
+        let taken: Vec<Input> = self.0.by_ref().take(limit).collect();
+        Ok((!taken.is_empty()).then_some(taken))
+    }
+}
+
+/// What the log of a shop adds up to, by key.
+fn folded_views<V: View>(shop: &Shop) -> HashMap<String, serde_json::Value> {
+    let mut values: HashMap<V::Key, V> = HashMap::new();
+    for (at, made, record) in shop.events() {
+        let Some(key) = V::key(&record.event, made) else { continue };
+        match values.get_mut(&key) {
+            Some(value) => value.follow(at, made, &record.event).unwrap(),
+            None => drop(values.insert(key, V::begin(at, made, &record.event).unwrap())),
+        }
+    }
+    let json = |(key, value): (V::Key, V)| (key.to_string(), serde_json::to_value(value).unwrap());
+    values.into_iter().map(json).collect()
+}
+
+fn in_bucket(bucket: &ModelLog) -> HashMap<String, serde_json::Value> {
+    let values = bucket.entries().into_iter().filter_map(|entry| {
+        let key = entry.subject.strip_prefix("view.")?.to_owned();
+        (key != "_position").then(|| (key, serde_json::from_slice(&entry.payload).unwrap()))
+    });
+    values.collect()
+}
+
+async fn project<V: View>(shop: &Shop, dice: &mut Dice) {
+    let bucket = ModelLog::new(ModelClock::at(T0));
+    let output = Output {
+        log: bucket.clone(),
+        position: "view._position".to_owned(),
+        keys: "view.".to_owned(),
+        pace: Pace::steady(Duration::from_millis(20)),
+    };
+    let mut drained = false;
+    for life in 0..300 {
+        bucket.faults().plan((0..dice.below(4)).map(|_| dice.fault()));
+        let projector = Projector::<V>::new("view.".to_owned());
+        let opening = open(projector, output.clone(), format!("life-{life}"), Sequence::START);
+        let mut follower = opening.await.unwrap();
+        let mut commits = Commits::after(shop, follower.position().event_seq);
+        let abort = CancellationToken::new();
+        let run = drive(&mut follower, &mut commits, &bucket, &abort);
+        let cut_off = Duration::from_millis(20 + dice.below(300) as u64);
+        if let Ok(ended) = tokio::time::timeout(cut_off, run).await
+            && ended.unwrap() == Ended::Drained
+        {
+            drained = true;
+            break;
+        }
+    }
+    assert!(drained, "never came to the end");
+    bucket.deliver_late();
+    assert_eq!(in_bucket(&bucket), folded_views::<V>(shop));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_goes_wrong_a_view_is_the_fold_of_the_log() {
+    for seed in 0..150 {
+        let _said = SeedOnPanic(seed);
+        let mut dice = Dice::new(seed);
+        let shop = busy_shop(&mut dice);
+        project::<OrderView>(&shop, &mut dice).await;
+        project::<StockView>(&shop, &mut dice).await;
+        project::<MinuteView>(&shop, &mut dice).await;
+    }
+}

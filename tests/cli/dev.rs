@@ -1,0 +1,90 @@
+//! `kassa dev`: opened, used, interrupted, opened again.
+
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use crate::shop::{Dev, failure, kassa};
+
+/// The processes that a process has started and that still run.
+fn children(pid: u32) -> Vec<String> {
+    let mut children = Vec::new();
+    for task in std::fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
+        let file = task.unwrap().path().join("children");
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        children.extend(text.split_whitespace().map(ToOwned::to_owned));
+    }
+    children
+}
+
+#[test]
+fn a_stranger_opens_a_shop_and_leaves_nothing_behind() {
+    let dev = Dev::ephemeral();
+    for word in ["API level", "50 SKUs", "committer", "order place MUG-01=2", "verify"] {
+        assert!(dev.banner.contains(word), "{word} is not in\n{}", dev.banner);
+    }
+    // Requirement: 3 s on an idle machine. The tests beside this one have theirs, too.
+    assert!(dev.open_after < Duration::from_secs(20), "{:?}", dev.open_after);
+    let servers = children(dev.pid());
+    assert!(!servers.is_empty());
+    let address = dev.url.trim_start_matches("nats://").to_owned();
+    let folder = dev.banner.split_whitespace().find(|word| word.contains("/kassa")).unwrap();
+    let folder = std::path::PathBuf::from(folder);
+    assert_eq!(dev.interrupt().code(), Some(0));
+    for pid in servers {
+        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists(), "{pid} still runs");
+    }
+    assert!(TcpStream::connect(address).is_err(), "somebody still listens");
+    assert!(!folder.exists(), "{} is still there", folder.display());
+}
+
+#[test]
+fn a_shop_that_opens_again_goes_on_from_its_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::on(folder.path());
+    let placed = dev.tells(&["order", "place", "MUG-01=3"]);
+    let order_id = placed["order_id"].as_str().unwrap().to_owned();
+    dev.says(&["order", "watch", &order_id]);
+    assert_eq!(dev.interrupt().code(), Some(0));
+
+    let dev = Dev::on(folder.path());
+    let order = dev.tells(&["order", "show", &order_id]);
+    assert_eq!(order["state"], "confirmed");
+    assert_eq!(dev.tells(&["stock", "show", "MUG-01"])["sold"], 3);
+    let verified = dev.tells(&["verify", "--quiet"]);
+    assert_eq!((&verified["violations_total"], &verified["oversold"]), (&0.into(), &0.into()));
+    assert_eq!(dev.interrupt().code(), Some(0));
+}
+
+#[test]
+fn two_shops_do_not_share_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Dev::on(folder.path());
+    let path = folder.path().to_str().unwrap();
+    let second = kassa(&["dev", "--no-traffic", "--data-dir", path]).output().unwrap();
+    let (status, said) = failure(&second);
+    assert_eq!(status, 5, "{said}");
+    assert!(said.contains("KASSA-DATA-IN-USE"), "{said}");
+    assert_eq!(first.interrupt().code(), Some(0));
+}
+
+#[test]
+fn a_port_that_is_taken_is_replaced_and_printed() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let dev = Dev::open(&["--ephemeral", "--no-traffic", "--port-base", &port]);
+    assert!(dev.banner.contains(&format!("port {port} is taken")), "{}", dev.banner);
+    assert!(!dev.url.ends_with(&format!(":{port}")), "{}", dev.url);
+    assert!(dev.banner.contains(&format!("--nats {}", dev.url)), "{}", dev.banner);
+    assert_eq!(dev.interrupt().code(), Some(0));
+}
+
+#[test]
+fn a_shop_with_traffic_sells_by_itself() {
+    let dev = Dev::open(&["--ephemeral", "--port-base", "0"]);
+    // Ends with the first confirmation it sees.
+    let begun = std::time::Instant::now();
+    while !dev.says(&["events", "tail", "--no-follow", "--from-seq", "1"]).contains("confirmed") {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nobody buys");
+    }
+    assert_eq!(dev.interrupt().code(), Some(0));
+}

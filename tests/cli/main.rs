@@ -1,0 +1,10 @@
+//! The program as its users meet it: typed, watched, interrupted, pointed at the wrong thing.
+
+#[cfg(test)]
+mod dev;
+#[cfg(test)]
+mod mistakes;
+#[cfg(test)]
+mod people;
+#[cfg(test)]
+mod shop;

@@ -1,0 +1,177 @@
+//! Any event, any record, any commit.
+
+use kassa::domain::{
+    AttentionKind, AttentionRaised, CancelReason, CancelRequested, CommandRejected, Event,
+    HoldExpired, Opened, OrderCancelled, OrderConfirmed, OrderFulfilled, OrderPlaced,
+    OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentNoted, Recorded, ShortageFound,
+    SkuDelisted, SkuListed, SkuRepriced, StockAdjusted, StockHeld, StockReceived,
+    payment::AttemptRequest, payment::DeclineClass,
+};
+use kassa::wire::{Commit, CommitHead, Hash};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::parts::{
+    amount, command_id, currency, delta, fingerprint, line, maybe, moment, order_id,
+    payment_result, price, quantity, refusal, sequence, sku, source, text, token, trace,
+};
+
+pub(crate) fn commit() -> impl Strategy<Value = Commit> {
+    // More than 15 events: the length of the list takes another form.
+    (head(), vec(recorded(), 0..20)).prop_map(|(head, events)| Commit { head, events })
+}
+
+fn head() -> impl Strategy<Value = CommitHead> {
+    (any::<u64>(), any::<u64>(), moment(), sequence(), any::<[u8; 32]>()).prop_map(
+        |(epoch, number, at, position, hash)| CommitHead {
+            epoch,
+            number,
+            at,
+            position,
+            prev_hash: Hash(hash),
+        },
+    )
+}
+
+pub(crate) fn recorded() -> impl Strategy<Value = Recorded> {
+    (event(), maybe(command_id()), source(), maybe(fingerprint()), maybe(trace())).prop_map(
+        |(event, cause, source, body, trace)| Recorded { event, cause, source, body, trace },
+    )
+}
+
+pub(crate) fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![of_the_shop(), of_stock(), of_orders(), of_orders_ending(), of_money()]
+}
+
+fn of_the_shop() -> impl Strategy<Value = Event> {
+    let listed = (sku(), text(), price(), currency(), maybe(quantity())).prop_map(
+        |(sku, name, unit_price_minor, currency, per_order_max)| SkuListed {
+            sku,
+            name,
+            unit_price_minor,
+            currency,
+            per_order_max,
+        },
+    );
+    let rejected = (text(), refusal(), maybe(any::<u64>()))
+        .prop_map(|(kind, refusal, command_seq)| CommandRejected { kind, refusal, command_seq });
+    prop_oneof![
+        (token(), text()).prop_map(|(nonce, build)| Event::Opened(Opened { nonce, build })),
+        listed.prop_map(Event::SkuListed),
+        (sku(), price())
+            .prop_map(|(sku, unit_price_minor)| SkuRepriced { sku, unit_price_minor })
+            .prop_map(Event::SkuRepriced),
+        sku().prop_map(|sku| Event::SkuDelisted(SkuDelisted { sku })),
+        rejected.prop_map(Event::CommandRejected),
+    ]
+}
+
+fn of_stock() -> impl Strategy<Value = Event> {
+    let held = || {
+        (sku(), order_id(), quantity()).prop_map(|(sku, order_id, quantity)| StockHeld {
+            sku,
+            order_id,
+            quantity,
+        })
+    };
+    let adjusted =
+        (sku(), delta(), text(), maybe(token())).prop_map(|(sku, delta, reason, reference)| {
+            StockAdjusted { sku, delta, reason, reference }
+        });
+    prop_oneof![
+        (sku(), quantity(), token())
+            .prop_map(|(sku, quantity, reference)| StockReceived { sku, quantity, reference })
+            .prop_map(Event::StockReceived),
+        adjusted.prop_map(Event::StockAdjusted),
+        (sku(), any::<u64>(), vec(order_id(), 0..5))
+            .prop_map(|(sku, missing, orders)| ShortageFound { sku, missing, orders })
+            .prop_map(Event::ShortageFound),
+        held().prop_map(Event::StockReserved),
+        held().prop_map(Event::StockDeducted),
+        held().prop_map(Event::StockReleased),
+    ]
+}
+
+fn of_orders() -> impl Strategy<Value = Event> {
+    let attempt = (any::<u8>(), token())
+        .prop_map(|(attempt, idempotency_key)| AttemptRequest { attempt, idempotency_key });
+    let bought = (order_id(), token(), vec(line(), 0..6), currency(), amount());
+    let placed = (bought, token(), maybe(attempt), moment(), moment()).prop_map(
+        |(bought, payment_method_token, payment, hold_until, asked_at)| {
+            let (order_id, customer_ref, lines, currency, total_minor) = bought;
+            OrderPlaced {
+                order_id,
+                customer_ref,
+                lines,
+                currency,
+                total_minor,
+                payment_method_token,
+                payment,
+                hold_until,
+                asked_at,
+            }
+        },
+    );
+    prop_oneof![
+        placed.prop_map(Event::OrderPlaced),
+        (order_id(), refusal(), moment())
+            .prop_map(|(order_id, refusal, asked_at)| OrderRejected { order_id, refusal, asked_at })
+            .prop_map(Event::OrderRejected),
+        (order_id(), moment())
+            .prop_map(|(order_id, asked_at)| OrderConfirmed { order_id, asked_at })
+            .prop_map(Event::OrderConfirmed),
+        (order_id(), token())
+            .prop_map(|(order_id, shipment_ref)| OrderFulfilled { order_id, shipment_ref })
+            .prop_map(Event::OrderFulfilled),
+    ]
+}
+
+fn of_orders_ending() -> impl Strategy<Value = Event> {
+    use AttentionKind::{AmountMismatch, DoubleCapture, LatePayment};
+    use CancelReason::{HoldExpired as NoMoney, PaymentDeclined, Requested};
+    let ends = prop::sample::select(vec![PaymentDeclined, NoMoney, Requested]);
+    let kinds = prop::sample::select(vec![LatePayment, AmountMismatch, DoubleCapture]);
+    prop_oneof![
+        (order_id(), text())
+            .prop_map(|(order_id, reason)| CancelRequested { order_id, reason })
+            .prop_map(Event::CancelRequested),
+        (order_id(), moment())
+            .prop_map(|(order_id, hold_until)| HoldExpired { order_id, hold_until })
+            .prop_map(Event::HoldExpired),
+        (order_id(), ends)
+            .prop_map(|(order_id, reason)| OrderCancelled { order_id, reason })
+            .prop_map(Event::OrderCancelled),
+        (kinds, order_id(), text())
+            .prop_map(|(kind, order_id, reason)| AttentionRaised { kind, order_id, reason })
+            .prop_map(Event::AttentionRaised),
+    ]
+}
+
+fn of_money() -> impl Strategy<Value = Event> {
+    use DeclineClass::{Customer, Hard, Infra, Soft};
+    let attempt = || (order_id(), any::<u8>(), token());
+    let captured = (attempt(), amount(), currency(), token()).prop_map(
+        |((order_id, attempt, connector), amount_minor, currency, provider_ref)| PaymentCaptured {
+            order_id,
+            attempt,
+            connector,
+            amount_minor,
+            currency,
+            provider_ref,
+        },
+    );
+    let classes = prop::sample::select(vec![Infra, Soft, Customer, Hard]);
+    let abandoned =
+        (attempt(), classes, token()).prop_map(|((order_id, attempt, connector), class, code)| {
+            PaymentAbandoned { order_id, attempt, connector, class, code }
+        });
+    let noted =
+        (attempt(), payment_result()).prop_map(|((order_id, attempt, connector), result)| {
+            PaymentNoted { order_id, attempt, connector, result }
+        });
+    prop_oneof![
+        captured.prop_map(Event::PaymentCaptured),
+        abandoned.prop_map(Event::PaymentAbandoned),
+        noted.prop_map(Event::PaymentNoted),
+    ]
+}

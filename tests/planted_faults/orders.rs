@@ -1,0 +1,118 @@
+//! Faults in what becomes of orders.
+
+use std::time::Duration;
+
+use kassa::domain::verify::Invariant;
+use kassa::domain::{
+    Amount, CancelReason, Event, OrderCancelled, OrderConfirmed, OrderFulfilled, Recorded,
+    Timestamp,
+};
+
+use crate::planting::{At, Fault, told};
+use crate::shop::{
+    EXPIRED, FREE, FULFILLED, PAID_LATE, PAID_TWICE, WAITING, command, order, token,
+};
+use crate::story::Story;
+
+pub(crate) const FAULTS: &[Fault] = &[
+    told("sold before it was paid", deduct_before_capture, Invariant::I11, "stock_deducted while"),
+    told("confirmed without money", confirm_unpaid, Invariant::I11, "order_confirmed while"),
+    told("fulfilled before it is confirmed", |s| fulfil(s, WAITING), Invariant::I11, "Placed"),
+    told("fulfilled twice", |s| fulfil(s, FULFILLED), Invariant::I11, "Fulfilled"),
+    told("called off after the sale", cancel_confirmed, Invariant::I11, "Confirmed"),
+    told("confirmed again", confirm_again, Invariant::I11, "Confirmed"),
+    told("an order whose placing is gone", forget_placing, Invariant::I11, "never placed"),
+    told("a total that is not the sum", miscount_total, Invariant::I11, "the total is 4001"),
+    told("a hold ends before its deadline", expire_early, Invariant::I12, "held until"),
+    told("a hold ends by another deadline", expire_otherwise, Invariant::I12, "held until"),
+    told("confirmed for another amount", capture_less, Invariant::I5, "another amount"),
+    told("paid twice and nobody is told", |s| untold(s, PAID_TWICE), Invariant::I5, "nobody"),
+    told("paid late and nobody is told", |s| untold(s, PAID_LATE), Invariant::I5, "nobody"),
+];
+
+/// What comes first and what comes second change places; the command's outcome stays first.
+fn deduct_before_capture(story: &mut Story) -> At {
+    let captured = story.of_order("payment_captured", order(FULFILLED));
+    let deducted = story.of_order("stock_deducted", order(FULFILLED));
+    let (first, second) = (story.event(captured).clone(), story.event(deducted).clone());
+    *story.event(captured) = second;
+    *story.event(deducted) = first;
+    At::event(captured)
+}
+
+fn confirm_unpaid(story: &mut Story) -> At {
+    let captured = story.of_order("payment_captured", order(FULFILLED));
+    let events = story.commit(captured.0).1;
+    let body = events[0].body;
+    events.retain(|record| matches!(record.event, Event::OrderConfirmed(_)));
+    events[0].body = body;
+    At::event((captured.0, 0))
+}
+
+/// The outcome of a command that nobody has sent before.
+fn newly(event: Event, story: &Story) -> Recorded {
+    let (_, events) = story.commits().nth(1).unwrap();
+    Recorded { event, cause: Some(command(200)), ..events[0].clone() }
+}
+
+fn fulfil(story: &mut Story, number: u8) -> At {
+    let (order_id, shipment_ref) = (order(number), token("ship-2"));
+    let event = Event::OrderFulfilled(OrderFulfilled { order_id, shipment_ref });
+    let record = newly(event, story);
+    At::event(story.append(vec![record]))
+}
+
+fn cancel_confirmed(story: &mut Story) -> At {
+    let (order_id, reason) = (order(FREE), CancelReason::Requested);
+    let record = newly(Event::OrderCancelled(OrderCancelled { order_id, reason }), story);
+    At::event(story.append(vec![record]))
+}
+
+fn confirm_again(story: &mut Story) -> At {
+    let event = OrderConfirmed { order_id: order(FREE), asked_at: Timestamp(1_760_000_000_000) };
+    let record = newly(Event::OrderConfirmed(event), story);
+    At::event(story.append(vec![record]))
+}
+
+/// The placing is gone, and the numbers behind it are in order again.
+fn forget_placing(story: &mut Story) -> At {
+    let (placed, _) = story.of_order("order_placed", order(EXPIRED));
+    story.take_away(placed);
+    story.renumber();
+    At::event(story.of_order("hold_expired", order(EXPIRED)))
+}
+
+fn miscount_total(story: &mut Story) -> At {
+    let placed = story.of_order("order_placed", order(WAITING));
+    let Event::OrderPlaced(event) = story.event(placed) else { unreachable!() };
+    event.total_minor = Amount::new(4_001).unwrap();
+    At::event(placed)
+}
+
+fn expire_early(story: &mut Story) -> At {
+    let expired = story.of_order("hold_expired", order(EXPIRED));
+    let Event::HoldExpired(event) = story.event(expired) else { unreachable!() };
+    let early = event.hold_until.before(Duration::from_millis(1));
+    story.commit(expired.0).0.at = early;
+    At::event(expired)
+}
+
+fn expire_otherwise(story: &mut Story) -> At {
+    let expired = story.of_order("hold_expired", order(EXPIRED));
+    let Event::HoldExpired(event) = story.event(expired) else { unreachable!() };
+    event.hold_until = event.hold_until.before(Duration::from_secs(60));
+    At::event(expired)
+}
+
+fn capture_less(story: &mut Story) -> At {
+    let captured = story.of_order("payment_captured", order(FULFILLED));
+    let Event::PaymentCaptured(event) = story.event(captured) else { unreachable!() };
+    event.amount_minor = Amount::new(4_499).unwrap();
+    At::event(story.of_order("order_confirmed", order(FULFILLED)))
+}
+
+fn untold(story: &mut Story, number: u8) -> At {
+    let raised = story.of_order("attention_raised", order(number));
+    story.leave_out(raised);
+    At::message(raised.0)
+}
