@@ -9,7 +9,7 @@ use super::codes::Code;
 use super::failure::Failure;
 use super::output::{Show, pairs};
 use super::session::Session;
-use crate::engine::verify_log;
+use crate::engine::verify_log_and_commands;
 use crate::wire::Verified;
 
 #[derive(Args, Debug)]
@@ -21,12 +21,13 @@ pub(super) struct VerifyArguments {
 
 pub(super) async fn verify(session: &Session, arguments: VerifyArguments) -> Result<(), Failure> {
     let connected = session.connect().await?;
-    let log = connected.stream("EVENTS").await?;
+    let (log, commands) = (connected.stream("EVENTS").await?, connected.stream("COMMANDS").await?);
     let begun = Instant::now();
     // Hides itself when nobody watches.
     let bar = if arguments.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
     bar.set_style(style()?);
-    let verified = verify_log(&log, &connected.subjects, |progress| {
+    let streams = (&log, &commands);
+    let verified = verify_log_and_commands(streams, &connected.subjects, |progress| {
         bar.set_length(progress.end.0);
         bar.set_position(progress.sequence.0);
         bar.set_message(format!("{} events", progress.events));
@@ -64,6 +65,8 @@ impl Show for Verified {
             ("ledger entries", self.entries.to_string()),
             ("orders", self.orders.to_string()),
             ("SKUs", self.skus.to_string()),
+            ("published commands decided", self.commands.to_string()),
+            ("published messages waiting", self.commands_waiting.to_string()),
             ("units oversold", self.oversold.to_string()),
             ("violations", self.violations_total.to_string()),
         ];

@@ -2,10 +2,11 @@
 
 use crate::domain::Sequence;
 use crate::port::{Log, ReadError, Tail};
-use crate::wire::{Subjects, Verified, Verifier};
+use crate::wire::{Stored, Subjects, Verified, Verifier, headers};
 
-/// Messages taken from the log at once.
-const READ_AT_ONCE: usize = 1_024;
+/// Messages taken from a stream at once. A commit has hundreds of events, and whoever waits for
+/// this task waits for all of them.
+const READ_AT_ONCE: usize = 256;
 
 /// How far a verification is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,25 +28,68 @@ pub struct Progress {
 pub async fn verify_log<L: Log>(
     log: &L,
     subjects: &Subjects,
-    mut progress: impl FnMut(Progress),
+    progress: impl FnMut(Progress),
 ) -> Result<Verified, ReadError> {
-    let end = log.end().await?;
     let mut verifier = Verifier::new(subjects.clone());
-    if Sequence::START < end {
-        let mut tail = log.follow(">", Sequence::START).await?;
-        let mut sequence = Sequence::START;
-        while sequence < end {
-            for entry in tail.next(READ_AT_ONCE).await? {
-                // What came while we read is for the next time.
-                if end < entry.sequence {
-                    sequence = end;
-                    break;
-                }
-                verifier.take(entry.sequence, &entry.subject, &entry.payload);
-                sequence = entry.sequence;
-            }
-            progress(Progress { sequence, end, events: verifier.events() });
+    read_log(log, &mut verifier, progress).await?;
+    Ok(verifier.finish())
+}
+
+/// Checks a log like [`verify_log`], and then that every published command that is still stored
+/// and counted as decided has its outcome in it.
+///
+/// # Errors
+///
+/// See [`ReadError`].
+pub async fn verify_log_and_commands<L: Log>(
+    (log, commands): (&L, &L),
+    subjects: &Subjects,
+    progress: impl FnMut(Progress),
+) -> Result<Verified, ReadError> {
+    let mut verifier = Verifier::with_commands(subjects.clone());
+    read_log(log, &mut verifier, progress).await?;
+    let end = commands.end().await?;
+    let mut tail = commands.follow(&subjects.every_command(), Sequence::START).await?;
+    let mut sequence = Sequence::START;
+    while sequence < end && 0 < tail.remaining() {
+        for entry in tail.next(READ_AT_ONCE).await? {
+            sequence = entry.sequence;
+            verifier.take_command(&entry.as_command());
         }
     }
     Ok(verifier.finish())
+}
+
+async fn read_log<L: Log>(
+    log: &L,
+    verifier: &mut Verifier,
+    mut progress: impl FnMut(Progress),
+) -> Result<(), ReadError> {
+    let mut end = log.end().await?;
+    loop {
+        let begun = verifier.end();
+        // Whatever is in the stream is looked at, on our subjects or not.
+        let mut tail = log.follow(">", begun).await?;
+        // A log that grows is verified up to the end of a commit. Messages at the very end may
+        // have been deleted: nobody waits for those.
+        while 0 < tail.remaining() && (verifier.end() < end || verifier.owes_entries()) {
+            for entry in tail.next(READ_AT_ONCE).await? {
+                verifier.take(&Stored {
+                    sequence: entry.sequence,
+                    subject: &entry.subject,
+                    kassa_type: entry.header(headers::KASSA_TYPE),
+                    payload: &entry.payload,
+                });
+            }
+            end = end.max(verifier.end());
+            progress(Progress { sequence: verifier.end(), end, events: verifier.events() });
+        }
+        // The last commit may have been read while its entries were being stored.
+        let grown = log.end().await?;
+        if !verifier.owes_entries() || verifier.end() == begun || grown <= end {
+            verifier.close(end);
+            return Ok(());
+        }
+        end = grown;
+    }
 }

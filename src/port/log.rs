@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::domain::{Sequence, Timestamp};
+use crate::wire::{Arrival, headers};
 
 /// Whatever went wrong below.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -99,6 +100,23 @@ impl Entry {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The entry as a published command that arrived.
+    #[must_use]
+    pub fn as_command(&self) -> Arrival<'_> {
+        let mut found = self.headers.iter();
+        let trace = found.find(|(name, _)| name.eq_ignore_ascii_case(headers::TRACEPARENT));
+        Arrival {
+            subject: &self.subject,
+            content_type: self.header(headers::CONTENT_TYPE),
+            kassa_type: self.header(headers::KASSA_TYPE),
+            reply_to: self.header(headers::KASSA_REPLY_TO),
+            traceparent: trace.map(|(_, value)| value.as_str()),
+            payload: &self.payload,
+            asked_at: self.time,
+            command_seq: Some(self.sequence),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use rmp::encode::{write_array_len, write_bin, write_map_len, write_str, write_ui
 use serde::{Deserialize, Serialize};
 
 use super::chain::Hash;
+use super::encoding::message_pack;
 use super::event::{ReadRecord, Record};
 use crate::domain::{Recorded, Sequence, Timestamp};
 
@@ -62,8 +63,8 @@ impl Commit {
     /// [`DecodeError`] when the bytes are no commit, or hold a shape this build does not know.
     /// The caller stops: what it cannot read has happened all the same.
     pub fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
-        let shape: CommitShape =
-            rmp_serde::from_slice(payload).map_err(|error| DecodeError(error.to_string()))?;
+        let shape = CommitShape::deserialize(&mut message_pack(payload))
+            .map_err(|error| DecodeError(error.to_string()))?;
         if shape.v != VERSION {
             return Err(DecodeError(format!("version {}, this build reads {VERSION}", shape.v)));
         }

@@ -73,13 +73,27 @@ impl Encoding {
     pub fn read<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, EncodingError> {
         match self {
             Self::MessagePack => {
-                let mut deserializer =
-                    rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable();
+                let mut deserializer = message_pack(bytes).with_human_readable();
                 Ok(T::deserialize(&mut deserializer)?)
             }
             Self::Json => Ok(serde_json::from_slice(bytes)?),
         }
     }
+}
+
+/// How deep a value may be nested. Nothing of ours comes near; without a bound, a payload of
+/// brackets alone would take the stack.
+const DEPTH_MAX: usize = 64;
+
+/// A reader of MessagePack.
+pub(super) type MessagePack<'a> =
+    rmp_serde::Deserializer<rmp_serde::decode::ReadRefReader<'a, [u8]>>;
+
+/// Reads MessagePack that is nested no deeper than anything of ours.
+pub(super) fn message_pack(bytes: &[u8]) -> MessagePack<'_> {
+    let mut deserializer = MessagePack::from_read_ref(bytes);
+    deserializer.set_max_depth(DEPTH_MAX);
+    deserializer
 }
 
 #[cfg(test)]

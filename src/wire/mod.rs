@@ -33,4 +33,4 @@ pub use outcome::{Outcome, OutcomeKind};
 pub use position::Position;
 pub use snapshot::{BadSnapshot, FoldError, LOGIC, Snapshot};
 pub use subject::{InvalidMarketName, MarketName, Subjects};
-pub use verify::{Verified, Verifier};
+pub use verify::{Stored, Verified, Verifier};

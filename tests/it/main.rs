@@ -7,7 +7,8 @@
 mod committer_killed;
 #[cfg(test)]
 mod contract;
-#[cfg(all(test, feature = "docker-tests"))]
+#[cfg(feature = "docker-tests")]
+#[cfg(test)]
 mod docker;
 #[cfg(test)]
 mod duel;

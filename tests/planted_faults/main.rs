@@ -8,6 +8,8 @@
 )]
 
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod messages;
 #[cfg(test)]
 mod orders;

@@ -63,6 +63,8 @@ pub(crate) const FAULTS: &[Fault] = &[
     told("a commit is there twice", repeat_commit, Invariant::I8, "has to be"),
     told("a number is left out", skip_number, Invariant::I8, "has to be"),
     told("an older committer writes", |s| head(s, |h| h.epoch = 1), Invariant::I8, "epoch 1 after"),
+    told("a committer that nobody opened", open_nothing, Invariant::I8, "nobody opened"),
+    told("opened under an old epoch", open_again, Invariant::I8, "it opens the market"),
     told(
         "the position goes back",
         |s| head(s, |h| h.position = Sequence(1)),
@@ -73,6 +75,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     stored("an entry was deleted", |e| delete(e, false), Invariant::I8, "missing"),
     stored("a commit was deleted", |e| delete(e, true), Invariant::I8, "missing"),
     stored("the beginning is gone", lose_beginning, Invariant::I8, "missing"),
+    stored("a commit of no committer", strip_header, Invariant::I7, "Kassa-Type"),
     // The chain.
     stored("one bit is another", flip_bit, Invariant::I15, "it names"),
     stored("a commit is written anew", rewrite_commit, Invariant::I15, "it names"),
@@ -226,6 +229,31 @@ fn head(story: &mut Story, change: fn(&mut kassa::wire::CommitHead)) -> At {
     let (position, _) = story.of_order("attention_raised", order(PAID_LATE));
     change(story.commit(position).0);
     At::message(position)
+}
+
+fn open_nothing(story: &mut Story) -> At {
+    let (position, _) = story.of_order("attention_raised", order(PAID_LATE));
+    story.commit(position).0.epoch += 1;
+    At::message(position)
+}
+
+fn open_again(story: &mut Story) -> At {
+    let is_commit = |message: &Message| matches!(message.body, Body::Commit(..));
+    let openings = story.messages.iter().enumerate().filter(|(_, message)| is_commit(message));
+    let of_two = openings.filter(|(_, message)| {
+        matches!(&message.body, Body::Commit(_, events)
+            if matches!(events[0].event, Event::Opened(_)))
+    });
+    let (position, _) = of_two.last().expect("two committers opened it");
+    story.commit(position).0.epoch = 1;
+    At::message(position)
+}
+
+fn strip_header(mut entries: Vec<Entry>) -> (Vec<Entry>, At) {
+    let story = Story::of(&entries);
+    let position = placed(&story);
+    entries[position].headers.clear();
+    (entries, At::message(position))
 }
 
 /// Deletes a commit or an entry, and leaves a hole where it was.

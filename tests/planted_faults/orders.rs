@@ -10,7 +10,7 @@ use kassa::domain::{
 
 use crate::planting::{At, Fault, told};
 use crate::shop::{
-    EXPIRED, FREE, FULFILLED, PAID_LATE, PAID_TWICE, WAITING, command, order, token,
+    CALLED_OFF, EXPIRED, FREE, FULFILLED, PAID_LATE, PAID_TWICE, WAITING, command, order, token,
 };
 use crate::story::Story;
 
@@ -25,6 +25,10 @@ pub(crate) const FAULTS: &[Fault] = &[
     told("a total that is not the sum", miscount_total, Invariant::I11, "the total is 4001"),
     told("a hold ends before its deadline", expire_early, Invariant::I12, "held until"),
     told("a hold ends by another deadline", expire_otherwise, Invariant::I12, "held until"),
+    told("off for no reason", cancel_for_nothing, Invariant::I11, "order_cancelled while"),
+    told("off for another reason", cancel_otherwise, Invariant::I11, "order_cancelled while"),
+    told("paid and never confirmed", forget_to_confirm, Invariant::I11, "it is Paid"),
+    told("money for what costs nothing", pay_for_nothing, Invariant::I9, "the fold stops"),
     told("confirmed for another amount", capture_less, Invariant::I5, "another amount"),
     told("paid twice and nobody is told", |s| untold(s, PAID_TWICE), Invariant::I5, "nobody"),
     told("paid late and nobody is told", |s| untold(s, PAID_LATE), Invariant::I5, "nobody"),
@@ -109,6 +113,42 @@ fn capture_less(story: &mut Story) -> At {
     let Event::PaymentCaptured(event) = story.event(captured) else { unreachable!() };
     event.amount_minor = Amount::new(4_499).unwrap();
     At::event(story.of_order("order_confirmed", order(FULFILLED)))
+}
+
+fn cancel_for_nothing(story: &mut Story) -> At {
+    let requested = story.of_order("cancel_requested", order(CALLED_OFF));
+    story.leave_out(requested);
+    At::event(requested)
+}
+
+fn cancel_otherwise(story: &mut Story) -> At {
+    let cancelled = story.of_order("order_cancelled", order(CALLED_OFF));
+    let Event::OrderCancelled(event) = story.event(cancelled) else { unreachable!() };
+    event.reason = CancelReason::PaymentDeclined;
+    At::event(cancelled)
+}
+
+fn forget_to_confirm(story: &mut Story) -> At {
+    let confirmed = story.of_order("order_confirmed", order(FULFILLED));
+    story.leave_out(confirmed);
+    At::message(confirmed.0)
+}
+
+/// The books follow it, because somebody is told. The committer never writes it.
+fn pay_for_nothing(story: &mut Story) -> At {
+    let captured = story.find(
+        |event| matches!(event, Event::PaymentCaptured(e) if e.provider_ref == token("ch-4")),
+    );
+    let mut records = story.commit(captured.0).1.clone();
+    for record in &mut records {
+        record.cause = Some(command(200));
+        if let Event::PaymentCaptured(event) = &mut record.event {
+            (event.order_id, event.provider_ref) = (order(FREE), token("ch-5"));
+        } else if let Event::AttentionRaised(event) = &mut record.event {
+            event.order_id = order(FREE);
+        }
+    }
+    At::event(story.append(records))
 }
 
 fn untold(story: &mut Story, number: u8) -> At {

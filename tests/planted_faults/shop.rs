@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
-use kassa::domain::market::{Intent, Request};
 use kassa::domain::stock::StockDelta;
 use kassa::domain::{
     AdjustStock, Amount, CancelOrder, Command, CommandId, CountStock, Currency, FulfilOrder,
     ListSku, Market, OrderId, OrderLine, PaymentResult, PlaceOrder, Policy, Price, Quantity,
-    ReceiveStock, RecordPayment, RepriceSku, Sequence, Sku, Text, Timestamp, Token,
+    ReceiveStock, RecordPayment, RepriceSku, Sku, Text, Timestamp, Token,
 };
 use kassa::engine::Machine;
 use kassa::port::model::{ModelClock, ModelLog};
-use kassa::port::{AnswerTo, Arrived, Clock, Log, Replies};
+use kassa::port::{AnswerTo, Arrived, Batch, Log, Message, Replies};
 use kassa::role::committer::{Bounds, Committer, Rules, open};
-use kassa::wire::{Outcome, Snapshot, Subjects, fingerprint_of};
+use kassa::wire::{
+    Encoding, Outcome, Outgoing, Snapshot, Subjects, headers, kassa_type, read_commands,
+    write_command,
+};
 use tokio_util::sync::CancellationToken;
 
 /// When the shop opens.
@@ -45,9 +47,14 @@ pub(crate) fn order(number: u8) -> OrderId {
 
 /// The id of a command.
 pub(crate) fn command(number: u8) -> CommandId {
+    command_at(Duration::ZERO, number)
+}
+
+/// The id of a command, made so long after the shop opened.
+pub(crate) fn command_at(after: Duration, number: u8) -> CommandId {
     let mut random = [number; 10];
     random[0] = 0xff;
-    uuid(T0, random).try_into().unwrap()
+    uuid(T0.after(after), random).try_into().unwrap()
 }
 
 fn uuid(at: Timestamp, random: [u8; 10]) -> uuid::Uuid {
@@ -80,6 +87,15 @@ fn euro() -> Currency {
     Currency::from_code("EUR").unwrap()
 }
 
+/// The streams of a market.
+#[derive(Clone)]
+pub(crate) struct Streams {
+    /// The log.
+    pub(crate) events: ModelLog,
+    /// What was published.
+    pub(crate) commands: ModelLog,
+}
+
 /// Nobody waits for an answer.
 struct Nobody;
 
@@ -88,7 +104,7 @@ impl Replies for Nobody {
 }
 
 struct Shop {
-    log: ModelLog,
+    streams: Streams,
     clock: ModelClock,
     committer: Committer<ModelClock, Nobody>,
     commands: u8,
@@ -96,9 +112,9 @@ struct Shop {
 
 impl Shop {
     /// Opens the market with a committer of its own.
-    async fn open(log: ModelLog, clock: ModelClock, mut state: Snapshot, commands: u8) -> Self {
+    async fn open(streams: Streams, clock: ModelClock, mut state: Snapshot, commands: u8) -> Self {
         let abort = CancellationToken::new();
-        assert!(open(&log, &subjects(), &mut state, &clock, &abort).await.unwrap());
+        assert!(open(&streams.events, &subjects(), &mut state, &clock, &abort).await.unwrap());
         let rules = Rules {
             policy: Policy::default(),
             bounds: Bounds::default(),
@@ -107,36 +123,37 @@ impl Shop {
         };
         let outlet = (clock.clone(), Nobody);
         let committer = Committer::new(state, rules, subjects(), outlet, None);
-        Self { log, clock, committer, commands }
+        Self { streams, clock, committer, commands }
     }
 
     /// Another committer takes over.
     async fn handed_over(self) -> Self {
-        Self::open(self.log, self.clock, self.committer.into_state(), self.commands).await
+        Self::open(self.streams, self.clock, self.committer.into_state(), self.commands).await
     }
 
     /// Has these commands decided, in one commit.
     async fn send<const N: usize>(&mut self, commands: [Command; N]) {
         self.clock.advance(Duration::from_millis(100));
-        let arrived = commands.into_iter().map(|command| self.arrived(command)).collect();
+        let mut arrived = Vec::with_capacity(N);
+        for wanted in commands {
+            arrived.push(self.publish(wanted).await);
+        }
         self.committer.take_in(arrived).await.unwrap();
         self.commit().await;
     }
 
-    fn arrived(&mut self, wanted: Command) -> Arrived {
+    /// Publishes a command, and takes it as the committer's reader does.
+    async fn publish(&mut self, wanted: Command) -> Arrived {
         self.commands += 1;
         let of_money = matches!(wanted, Command::RecordPayment(_));
         let source = if of_money { "payer" } else { "web" };
-        let request = Request {
-            id: Some(command(self.commands)),
-            source: source.parse().unwrap(),
-            asked_at: self.clock.now(),
-            body: Some(fingerprint_of(&wanted).unwrap()),
-            trace: None,
-            command_seq: Some(Sequence(u64::from(self.commands))),
-            intent: Intent::Command(wanted),
-        };
-        Arrived { request: Box::new(request), answer_to: None, published: true }
+        let message = published(source, command(self.commands), &wanted);
+        let batch = Batch { messages: vec![message], expected_end: None };
+        self.streams.commands.commit(&batch).await.unwrap();
+        let stored = self.streams.commands.entries().pop().unwrap();
+        let mut received = read_commands(&stored.as_command(), &subjects());
+        let request = Box::new(received.requests.remove(0));
+        Arrived { request, answer_to: None, published: true }
     }
 
     /// Time goes by, and what is overdue ends.
@@ -148,9 +165,24 @@ impl Shop {
 
     async fn commit(&mut self) {
         while let Some(batch) = self.committer.draft(false).unwrap() {
-            let committed = self.log.commit(&batch).await.unwrap();
+            let committed = self.streams.events.commit(&batch).await.unwrap();
             self.committer.committed(committed).unwrap();
         }
+    }
+}
+
+/// A command as a message.
+pub(crate) fn published(source: &str, id: CommandId, wanted: &Command) -> Message {
+    let encoding = Encoding::Json;
+    let outgoing = Outgoing { id, command: wanted, trace: None };
+    Message {
+        subject: subjects().command(&source.parse().unwrap(), wanted.kind()),
+        headers: vec![
+            (headers::CONTENT_TYPE, encoding.content_type().to_owned()),
+            (headers::KASSA_TYPE, kassa_type(wanted.kind())),
+        ],
+        payload: write_command(&outgoing, encoding).unwrap(),
+        expected: None,
     }
 }
 
@@ -178,7 +210,7 @@ fn adjust(name: &str, delta: i64, reference: &str) -> Command {
     })
 }
 
-fn place(number: u8, lines: &[(&str, u32)]) -> Command {
+pub(crate) fn place(number: u8, lines: &[(&str, u32)]) -> Command {
     let line = |(name, count): &(&str, u32)| OrderLine {
         sku: sku(name),
         quantity: units(*count),
@@ -224,9 +256,15 @@ fn reprice(name: &str, cents: u64) -> Command {
 
 /// The log of a shop in which everything happens.
 pub(crate) async fn good_log() -> ModelLog {
+    good_streams().await.events
+}
+
+/// The streams of that shop.
+pub(crate) async fn good_streams() -> Streams {
     let clock = ModelClock::at(T0);
-    let log = ModelLog::new(clock.clone());
-    let mut shop = Shop::open(log.clone(), clock, Snapshot::default(), 0).await;
+    let (events, commands) = (ModelLog::new(clock.clone()), ModelLog::new(clock.clone()));
+    let streams = Streams { events, commands };
+    let mut shop = Shop::open(streams.clone(), clock, Snapshot::default(), 0).await;
     shop.send([list("MUG"), list("TEE"), list("GIFT")]).await;
     let delivery = |name, count| receive(name, count, "delivery-1");
     shop.send([delivery("MUG", 10), delivery("TEE", 11), delivery("GIFT", 5)]).await;
@@ -255,6 +293,7 @@ pub(crate) async fn good_log() -> ModelLog {
     shop.send([place(PAID_TWICE, &[("TEE", 3)])]).await;
     shop.send([paid(PAID_TWICE, 6_000, "ch-3")]).await;
     shop.send([paid(PAID_TWICE, 6_000, "ch-4")]).await;
-    shop.send([place(WAITING, &[("TEE", 2)])]).await;
-    log
+    // What was asked for before is so already; the second one is decided anew.
+    shop.send([receive("MUG", 10, "delivery-1"), place(WAITING, &[("TEE", 2)])]).await;
+    streams
 }

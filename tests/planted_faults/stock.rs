@@ -5,7 +5,9 @@ use kassa::domain::verify::Invariant;
 use kassa::domain::{Amount, Event, StockHeld};
 
 use crate::planting::{At, Fault, told};
-use crate::shop::{CALLED_OFF, DECLINED, FREE, FULFILLED, UNKNOWN, WAITING, order, sku, units};
+use crate::shop::{
+    CALLED_OFF, DECLINED, FREE, FULFILLED, UNKNOWN, WAITING, order, sku, token, units,
+};
 use crate::story::{Spot, Story};
 
 pub(crate) const FAULTS: &[Fault] = &[
@@ -18,6 +20,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     ),
     told("fewer than none are on the shelf", adjust_below_zero, Invariant::I1, "on hand"),
     told("a shortage that nobody tells", hide_a_shortage, Invariant::I1, "no shortage was found"),
+    told("a shortage that nobody proved", find_a_shortage, Invariant::I1, "no adjustment proved"),
     told("a shortage of another size", misstate_a_shortage, Invariant::I2, "9 of MUG are said"),
     told("stock of a SKU that nobody lists", forget_a_listing, Invariant::I2, "never listed"),
     told(
@@ -107,6 +110,22 @@ fn hide_a_shortage(story: &mut Story) -> At {
     let found = story.of_sku("shortage_found", "MUG");
     story.leave_out(found);
     At::event(story.of_sku("stock_adjusted", "MUG"))
+}
+
+/// After a delivery has ended it.
+fn find_a_shortage(story: &mut Story) -> At {
+    let found = story.of_sku("shortage_found", "MUG");
+    let received = story.find(
+        |event| matches!(event, Event::StockReceived(e) if e.reference == token("delivery-2")),
+    );
+    let (Event::ShortageFound(mut event), after) =
+        (story.event(found).clone(), story.say_twice(received))
+    else {
+        unreachable!()
+    };
+    event.missing = 0;
+    *story.event(after) = Event::ShortageFound(event);
+    At::event(after)
 }
 
 fn misstate_a_shortage(story: &mut Story) -> At {

@@ -6,7 +6,10 @@ use super::orders::Orders;
 use super::outcomes::Outcomes;
 use super::shelves::{Moved, Shelves};
 use super::{Fault, Invariant};
-use crate::domain::{Event, Market, Recorded, Timestamp};
+use crate::domain::market::{Intent, Request};
+use crate::domain::{
+    Command, CommandId, Event, Market, PaymentResult, Policy, Recorded, Sequence, Timestamp,
+};
 
 /// Units, orders and outcomes, as the events tell them.
 #[derive(Debug, Default)]
@@ -19,10 +22,18 @@ pub struct Books {
 }
 
 impl Books {
-    /// Begins a commit made at `at`.
-    pub fn begin(&mut self, at: Timestamp) {
+    /// Books in which every outcome is kept, to be compared with the command stream.
+    #[must_use]
+    pub fn keeping_outcomes() -> Self {
+        let mut books = Self::default();
+        books.outcomes.keep();
+        books
+    }
+
+    /// Begins a commit made at `at` that decides the command stream up to `position`.
+    pub fn begin(&mut self, at: Timestamp, position: Sequence) {
         self.commit = (at, 0);
-        self.outcomes.begin(at);
+        self.outcomes.begin(at, position);
         self.orders.begin(at);
     }
 
@@ -32,22 +43,18 @@ impl Books {
         self.commit.1 = index.saturating_add(1);
         let outcome = self.outcomes.take(record);
         let event = &record.event;
-        let (first, second) = match event {
+        let (order, stock) = match event {
             Event::Opened(_) | Event::CommandRejected(_) => (Ok(()), Ok(())),
             Event::SkuListed(listed) => {
                 self.shelves.list(&listed.sku);
                 (Ok(()), Ok(()))
             }
-            Event::SkuRepriced(e) => (self.shelves.is_listed(&e.sku).map_or(Ok(()), Err), Ok(())),
-            Event::SkuDelisted(e) => (self.shelves.is_listed(&e.sku).map_or(Ok(()), Err), Ok(())),
-            Event::StockReceived(e) => {
-                (self.shelves.receive(&e.sku, i128::from(e.quantity.get())), Ok(()))
-            }
-            Event::StockAdjusted(e) => {
-                (self.shelves.adjust(&e.sku, i128::from(e.delta.get()), index), Ok(()))
-            }
+            Event::SkuRepriced(e) => (Ok(()), self.shelves.is_listed(&e.sku)),
+            Event::SkuDelisted(e) => (Ok(()), self.shelves.is_listed(&e.sku)),
+            Event::StockReceived(e) => (Ok(()), self.shelves.receive(e)),
+            Event::StockAdjusted(e) => (Ok(()), self.shelves.adjust(e, index)),
             Event::ShortageFound(e) => {
-                (self.shelves.say_short(&e.sku, i128::from(e.missing)), Ok(()))
+                (Ok(()), self.shelves.say_short(&e.sku, i128::from(e.missing)))
             }
             Event::OrderPlaced(e) => (self.orders.place(e, at, index), Ok(())),
             Event::OrderRejected(e) => (self.orders.reject(e.order_id), Ok(())),
@@ -73,7 +80,7 @@ impl Books {
             | Event::OrderFulfilled(_)
             | Event::AttentionRaised(_) => (self.orders.follow(event, (at, index)), Ok(())),
         };
-        [outcome, first, second].into_iter().filter_map(Result::err).collect()
+        [outcome, stock, order].into_iter().filter_map(Result::err).collect()
     }
 
     /// Ends the commit: the SKUs whose availability it changed, and what it left half done, with
@@ -112,7 +119,66 @@ impl Books {
                 faults.push((Invariant::I9, what));
             }
         }
+        let (open, folded) = (self.orders.open(), market.open_orders());
+        if open != folded {
+            let what = format!("the fold has {folded} open orders, the books {open}");
+            faults.push((Invariant::I9, what));
+        }
         faults
+    }
+
+    /// Whether a published command has its outcome: under its own name, under its place in the
+    /// command stream, or because what it asks for was so already.
+    ///
+    /// Needs [`Books::keeping_outcomes`].
+    #[must_use]
+    pub fn is_decided(&self, request: &Request, command: Sequence) -> bool {
+        let (Some(id), Some(body)) = (request.id, request.body) else {
+            return self.outcomes.refused_at(command);
+        };
+        if self.outcomes.has(id, body.0) || self.outcomes.refused_at(command) {
+            return true;
+        }
+        // Of several commands in one message only the last has a place of its own. The others
+        // are refused without a name when their id cannot be used.
+        let unnamed = request.command_seq.is_none();
+        if unnamed && (self.outcomes.knows(id) || self.is_unusable(id, request.asked_at)) {
+            return true;
+        }
+        match &request.intent {
+            Intent::Unusable { .. } => false,
+            Intent::Command(asked) => self.is_so(asked),
+        }
+    }
+
+    /// Whether an id was too old by now, or made in the future.
+    fn is_unusable(&self, id: CommandId, asked_at: Timestamp) -> bool {
+        let (now, _) = self.commit;
+        Policy::WINDOW < now.max(asked_at).since(id.made_at())
+            || asked_at.after(Policy::SKEW_MAX) < id.made_at()
+    }
+
+    /// Whether what a command asks for has come to be.
+    fn is_so(&self, asked: &Command) -> bool {
+        let (shelves, orders) = (&self.shelves, &self.orders);
+        match asked {
+            Command::ListSku(c) => shelves.is_listed(&c.sku).is_ok(),
+            Command::RepriceSku(c) => shelves.is_listed(&c.sku).is_ok(),
+            Command::DelistSku(c) => shelves.is_listed(&c.sku).is_ok(),
+            Command::ReceiveStock(c) => shelves.has_received(&c.sku, &c.reference),
+            Command::AdjustStock(c) => shelves.has_adjusted(&c.sku, &c.reference),
+            // A count is never so already: it is recorded, or refused.
+            Command::CountStock(_) => false,
+            Command::PlaceOrder(c) => orders.is_known(c.order_id),
+            Command::RecordPayment(c) => match &c.result {
+                PaymentResult::Captured { provider_ref, .. } => {
+                    orders.is_captured(c.order_id, provider_ref)
+                }
+                PaymentResult::Declined { .. } => orders.is_cancelled(c.order_id),
+            },
+            Command::CancelOrder(c) => orders.is_cancelled(c.order_id),
+            Command::FulfilOrder(c) => orders.is_fulfilled(c.order_id),
+        }
     }
 
     /// Orders that were placed.

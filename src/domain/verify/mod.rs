@@ -9,6 +9,7 @@ mod outcomes;
 mod shelves;
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -30,9 +31,10 @@ pub enum Invariant {
     I4,
     /// What is captured for a confirmed order is its total, once.
     I5,
-    /// Every commit is there with all its ledger entries, and they equal the fold.
+    /// Every commit is there with all its ledger entries and nothing else, and they equal the fold.
     I7,
-    /// Sequences, commit numbers, epochs, positions and time never go back and leave no gap.
+    /// Sequences, commit numbers, epochs, positions and time never go back and leave no gap, and
+    /// every commit can be read.
     I8,
     /// The committer's own fold of the log comes to the same as these books.
     I9,
@@ -50,10 +52,22 @@ impl fmt::Display for Invariant {
     }
 }
 
+/// Which stream a place is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stream {
+    /// The log.
+    Events,
+    /// Published commands.
+    Commands,
+}
+
 /// Something in the log that may not be there, or something missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// Where.
+    /// In which stream.
+    pub stream: Stream,
+    /// Where. Something that is missing is missed where it should stand.
     pub sequence: Sequence,
     /// Which event of the commit, when it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,13 +80,21 @@ pub struct Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sequence, index, invariant, detail } = self;
+        let Self { stream, sequence, index, invariant, detail } = self;
+        let stream = match stream {
+            Stream::Events => "sequence",
+            Stream::Commands => "command",
+        };
         match index {
-            Some(index) => write!(f, "sequence {sequence}.{index}: {invariant}: {detail}"),
-            None => write!(f, "sequence {sequence}: {invariant}: {detail}"),
+            Some(index) => write!(f, "{stream} {sequence}.{index}: {invariant}: {detail}"),
+            None => write!(f, "{stream} {sequence}: {invariant}: {detail}"),
         }
     }
 }
+
+/// How long an id is kept beyond the window: the committer forgets by the hour, and a command is
+/// decided a little before its commit is made.
+const SLACK: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// What one event, or the end of a commit, broke.
 pub(super) type Fault = (Invariant, String);

@@ -1,21 +1,19 @@
 //! Orders, from placed to their end.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use super::{Fault, Invariant};
+use super::{Fault, Invariant, SLACK};
 use crate::domain::{
-    Amount, Currency, Event, OrderId, OrderPlaced, PaymentCaptured, Policy, Sku, StockHeld,
-    Timestamp,
+    Amount, CancelReason, Currency, Event, OrderId, OrderPlaced, PaymentCaptured, Policy, Sku,
+    StockHeld, Timestamp, Token,
 };
-
-/// How long a closed order is kept beyond the window: the committer forgets by the hour.
-const SLACK: Duration = Duration::from_secs(2 * 60 * 60);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Rejected,
     Placed,
+    /// What ends it is known; `order_cancelled` has to follow.
+    Ending(CancelReason),
     Paid,
     Confirmed,
     Fulfilled,
@@ -45,6 +43,8 @@ struct Order {
     total: Amount,
     currency: Option<Currency>,
     hold_until: Timestamp,
+    /// The payments that were captured for it, by the provider's names.
+    captures: Vec<Token>,
     /// Money that fits nothing, until somebody is told.
     untold: bool,
 }
@@ -53,8 +53,11 @@ struct Order {
 #[derive(Debug, Default)]
 pub(super) struct Orders {
     orders: HashMap<OrderId, Order>,
+    /// With the index of the last event about it.
     touched: Vec<(OrderId, u32)>,
     pub(super) placed: u64,
+    /// Ids made before this are no longer known, and may not be used any more.
+    horizon: Timestamp,
     swept: Timestamp,
 }
 
@@ -67,13 +70,10 @@ fn illegal<T>(what: String) -> Result<T, Fault> {
 impl Orders {
     /// Begins a commit made at `at`.
     pub(super) fn begin(&mut self, at: Timestamp) {
-        let horizon = at.before(Policy::WINDOW).before(SLACK);
-        if self.swept.after(SLACK) < horizon {
-            self.orders.retain(|id, order| {
-                let closed =
-                    matches!(order.state, State::Rejected | State::Fulfilled | State::Cancelled);
-                !closed || horizon <= id.made_at()
-            });
+        self.horizon = at.before(Policy::WINDOW).before(SLACK);
+        if self.swept.after(SLACK) < self.horizon {
+            let horizon = self.horizon;
+            self.orders.retain(|id, order| !order.is_closed() || horizon <= id.made_at());
             self.swept = horizon;
         }
     }
@@ -110,10 +110,11 @@ impl Orders {
             total: placed.total_minor,
             currency: Some(placed.currency),
             hold_until: placed.hold_until,
+            captures: Vec::new(),
             untold: false,
         };
         self.orders.insert(placed.order_id, order);
-        self.touched.push((placed.order_id, index));
+        self.touch(placed.order_id, index);
         if sum != i128::from(placed.total_minor.minor()) {
             let total = placed.total_minor.minor();
             return illegal(format!("the lines come to {sum}, the total is {total}"));
@@ -132,6 +133,7 @@ impl Orders {
             total: Amount::ZERO,
             currency: None,
             hold_until: Timestamp::default(),
+            captures: Vec::new(),
             untold: false,
         };
         self.orders.insert(order_id, order);
@@ -142,11 +144,22 @@ impl Orders {
         if self.orders.contains_key(&order_id) {
             return Err((Invariant::I4, format!("order {order_id} was decided before")));
         }
+        if order_id.made_at() < self.horizon {
+            return Err((Invariant::I4, format!("order {order_id} was too old to be decided")));
+        }
         Ok(())
     }
 
+    /// What an order went through is looked at once, at the end of the commit.
+    fn touch(&mut self, order_id: OrderId, index: u32) {
+        match self.touched.last_mut() {
+            Some((last, last_index)) if *last == order_id => *last_index = index,
+            Some(_) | None => self.touched.push((order_id, index)),
+        }
+    }
+
     fn order(&mut self, order_id: OrderId, index: u32) -> Result<&mut Order, Fault> {
-        self.touched.push((order_id, index));
+        self.touch(order_id, index);
         let unknown = || (Invariant::I11, format!("order {order_id} was never placed"));
         self.orders.get_mut(&order_id).ok_or_else(unknown)
     }
@@ -193,11 +206,17 @@ impl Orders {
         let fits = order.total == captured.amount_minor
             && order.currency == Some(captured.currency)
             && order.state == State::Placed;
-        order.untold = !fits;
+        let (reference, again) = (&captured.provider_ref, order.captures.len());
+        if order.captures.contains(reference) {
+            let what = format!("{reference} was captured for order {} before", captured.order_id);
+            return Err((Invariant::I4, what));
+        }
+        order.captures.push(reference.clone());
+        order.untold = !fits || 0 < again;
         match order.state {
             State::Placed | State::Cancelled => order.state = State::Paid,
             State::Confirmed | State::Fulfilled | State::NeedsAttention => {}
-            State::Paid | State::Rejected => {
+            State::Paid | State::Ending(_) | State::Rejected => {
                 let state = order.state;
                 return illegal(format!("payment_captured while the order is {state:?}"));
             }
@@ -210,23 +229,34 @@ impl Orders {
         let Some(order_id) = event.order_id() else { return Ok(()) };
         let order = self.order(order_id, index)?;
         let (state, kind) = (order.state, event.kind());
+        let mut fault = Ok(());
         let next = match (state, event) {
-            (State::Paid, Event::OrderConfirmed(_)) if order.untold => {
-                return Err((Invariant::I5, "confirmed for another amount than its total".into()));
+            (State::Paid, Event::OrderConfirmed(_)) => {
+                if order.untold {
+                    let what =
+                        format!("order {order_id} is confirmed for another amount than owed");
+                    fault = Err((Invariant::I5, what));
+                }
+                State::Confirmed
             }
-            (State::Paid, Event::OrderConfirmed(_)) => State::Confirmed,
             (State::Placed, Event::OrderConfirmed(_)) if order.total == Amount::ZERO => {
                 State::Confirmed
             }
             (State::Placed, Event::HoldExpired(expired)) => {
                 if at < order.hold_until || expired.hold_until != order.hold_until {
                     let until = order.hold_until;
-                    return Err((Invariant::I12, format!("expired at {at}, held until {until}")));
+                    let what = format!("order {order_id} expired at {at}, is held until {until}");
+                    fault = Err((Invariant::I12, what));
                 }
-                State::Placed
+                State::Ending(CancelReason::HoldExpired)
             }
-            (State::Placed, Event::PaymentAbandoned(_) | Event::CancelRequested(_)) => state,
-            (State::Placed, Event::OrderCancelled(_)) => State::Cancelled,
+            (State::Placed, Event::PaymentAbandoned(_)) => {
+                State::Ending(CancelReason::PaymentDeclined)
+            }
+            (State::Placed, Event::CancelRequested(_)) => State::Ending(CancelReason::Requested),
+            (State::Ending(why), Event::OrderCancelled(off)) if why == off.reason => {
+                State::Cancelled
+            }
             (State::Confirmed, Event::OrderFulfilled(_)) => State::Fulfilled,
             (State::Paid, Event::AttentionRaised(_)) => State::NeedsAttention,
             (
@@ -243,7 +273,32 @@ impl Orders {
         if matches!(event, Event::AttentionRaised(_)) {
             order.untold = false;
         }
-        Ok(())
+        fault
+    }
+
+    /// Orders that still expect something.
+    pub(super) fn open(&self) -> usize {
+        self.orders.values().filter(|order| !order.is_closed()).count()
+    }
+
+    /// Whether an order was placed or rejected, as far back as orders are kept.
+    pub(super) fn is_known(&self, order_id: OrderId) -> bool {
+        self.orders.contains_key(&order_id)
+    }
+
+    /// Whether an order is off.
+    pub(super) fn is_cancelled(&self, order_id: OrderId) -> bool {
+        self.orders.get(&order_id).is_some_and(|order| order.state == State::Cancelled)
+    }
+
+    /// Whether an order has left.
+    pub(super) fn is_fulfilled(&self, order_id: OrderId) -> bool {
+        self.orders.get(&order_id).is_some_and(|order| order.state == State::Fulfilled)
+    }
+
+    /// Whether a payment was captured for an order.
+    pub(super) fn is_captured(&self, order_id: OrderId, reference: &Token) -> bool {
+        self.orders.get(&order_id).is_some_and(|order| order.captures.contains(reference))
     }
 
     /// Ends a commit: every order it touched is whole again.
@@ -260,6 +315,10 @@ impl Orders {
 }
 
 impl Order {
+    fn is_closed(&self) -> bool {
+        matches!(self.state, State::Rejected | State::Fulfilled | State::Cancelled)
+    }
+
     /// What a commit may not leave behind.
     fn half_done(&self) -> Option<Fault> {
         if self.untold {
@@ -268,16 +327,27 @@ impl Order {
         let all = |hold| self.lines.iter().all(|line| line.hold == hold);
         let none_open = self.lines.iter().all(|line| line.hold != Hold::Open);
         let whole = match self.state {
-            State::Placed => all(Hold::Open),
+            // One that costs nothing is confirmed at once.
+            State::Placed => all(Hold::Open) && self.total != Amount::ZERO,
             State::Confirmed | State::Fulfilled => all(Hold::Deducted),
             State::Cancelled => all(Hold::Released),
-            State::Paid => false,
+            State::Paid | State::Ending(_) => false,
             State::Rejected => none_open,
             State::NeedsAttention => all(Hold::Open) || all(Hold::Released),
         };
+        // One whose next event is missing, or one whose promises do not go with its state.
+        let invariant = match self.state {
+            State::Paid | State::Ending(_) => Invariant::I11,
+            State::Rejected
+            | State::Placed
+            | State::Confirmed
+            | State::Fulfilled
+            | State::Cancelled
+            | State::NeedsAttention => Invariant::I3,
+        };
         (!whole).then(|| {
             let holds: Vec<_> = self.lines.iter().map(|line| line.hold).collect();
-            (Invariant::I3, format!("it is {:?} and its holds are {holds:?}", self.state))
+            (invariant, format!("it is {:?} and its holds are {holds:?}", self.state))
         })
     }
 }

@@ -1,9 +1,9 @@
 //! Units, SKU by SKU.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Fault, Invariant};
-use crate::domain::Sku;
+use crate::domain::{Sku, StockAdjusted, StockReceived, Token};
 
 /// The units of one SKU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,9 @@ impl Shelf {
 #[derive(Debug, Default)]
 pub(super) struct Shelves {
     shelves: HashMap<Sku, Shelf>,
+    /// Papers that were booked: a delivery and a correction may carry the same number.
+    received: HashSet<(Sku, Token)>,
+    adjusted: HashSet<(Sku, Token)>,
     /// What was available before the commit.
     before: BTreeMap<Sku, i128>,
     /// SKUs of which an adjustment has taken promised units, until that is said.
@@ -66,9 +69,17 @@ impl Shelves {
         self.shelves.entry(sku.clone()).or_default();
     }
 
-    pub(super) fn is_listed(&self, sku: &Sku) -> Option<Fault> {
-        let known = self.shelves.contains_key(sku);
-        (!known).then(|| (Invariant::I2, format!("{sku} was never listed")))
+    pub(super) fn is_listed(&self, sku: &Sku) -> Result<(), Fault> {
+        let unlisted = || (Invariant::I2, format!("{sku} was never listed"));
+        self.shelves.get(sku).map(|_| ()).ok_or_else(unlisted)
+    }
+
+    pub(super) fn has_received(&self, sku: &Sku, reference: &Token) -> bool {
+        self.received.contains(&(sku.clone(), reference.clone()))
+    }
+
+    pub(super) fn has_adjusted(&self, sku: &Sku, reference: &Token) -> bool {
+        self.adjusted.contains(&(sku.clone(), reference.clone()))
     }
 
     fn moved(&mut self, sku: &Sku) -> Result<&mut Shelf, Fault> {
@@ -80,35 +91,48 @@ impl Shelves {
         Ok(shelf)
     }
 
-    pub(super) fn receive(&mut self, sku: &Sku, units: i128) -> Result<(), Fault> {
+    pub(super) fn receive(&mut self, received: &StockReceived) -> Result<(), Fault> {
+        let StockReceived { sku, quantity, reference } = received;
         let shelf = self.moved(sku)?;
-        shelf.on_hand = shelf.on_hand.saturating_add(units);
-        Ok(())
+        shelf.on_hand = shelf.on_hand.saturating_add(i128::from(quantity.get()));
+        if self.received.insert((sku.clone(), reference.clone())) {
+            return Ok(());
+        }
+        Err((Invariant::I4, format!("delivery {reference} of {sku} was booked before")))
     }
 
     /// An adjustment is the truth: it may take promised units, and then that has to be said.
-    pub(super) fn adjust(&mut self, sku: &Sku, delta: i128, index: u32) -> Result<(), Fault> {
+    pub(super) fn adjust(&mut self, adjusted: &StockAdjusted, index: u32) -> Result<(), Fault> {
+        let StockAdjusted { sku, delta, reference, .. } = adjusted;
+        let delta = i128::from(delta.get());
         let shelf = self.moved(sku)?;
         shelf.on_hand = shelf.on_hand.saturating_add(delta);
-        let Shelf { on_hand, .. } = *shelf;
-        let short = delta < 0 && shelf.available() < 0;
-        if short {
+        let on_hand = shelf.on_hand;
+        if delta < 0 && shelf.available() < 0 {
             self.unsaid.insert(sku.clone(), index);
         }
         if delta < 0 && on_hand < 0 {
             return Err((Invariant::I1, format!("{sku} was adjusted to {on_hand} on hand")));
         }
-        Ok(())
+        let Some(reference) = reference else { return Ok(()) };
+        if self.adjusted.insert((sku.clone(), reference.clone())) {
+            return Ok(());
+        }
+        Err((Invariant::I4, format!("correction {reference} of {sku} was booked before")))
     }
 
     pub(super) fn say_short(&mut self, sku: &Sku, missing: i128) -> Result<(), Fault> {
-        self.unsaid.remove(sku);
+        let asked = self.unsaid.remove(sku).is_some();
         let shelf = self.moved(sku)?;
         let found = shelf.available().saturating_neg().max(0);
-        if found == missing {
-            return Ok(());
+        if found != missing {
+            let what = format!("{missing} of {sku} are said to be missing, {found} are");
+            return Err((Invariant::I2, what));
         }
-        Err((Invariant::I2, format!("{missing} of {sku} are said to be missing, {found} are")))
+        if !asked {
+            return Err((Invariant::I1, format!("a shortage of {sku} that no adjustment proved")));
+        }
+        Ok(())
     }
 
     pub(super) fn reserve(&mut self, sku: &Sku, units: i128) -> Result<(), Fault> {

@@ -7,7 +7,7 @@ use crate::domain::{Sequence, TraceParent};
 use crate::engine::Source;
 use crate::port::{Arrived, Entry, Log, ReadError, Tail};
 use crate::telemetry;
-use crate::wire::{Arrival, Encoding, Subjects, headers, read_commands};
+use crate::wire::{Encoding, Subjects, read_commands};
 
 /// Commands taken from the reader at once.
 const READ_AT_ONCE: usize = 256;
@@ -44,23 +44,11 @@ pub(super) async fn follow_commands<L: Log>(
 }
 
 fn read_published(entry: &Entry, subjects: &Subjects) -> Vec<Arrived> {
-    let content_type = entry.header(headers::CONTENT_TYPE);
-    let reply_to = entry.header(headers::KASSA_REPLY_TO);
-    let headers = entry.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let traceparent = telemetry::find(headers);
-    if traceparent.is_some_and(|found| TraceParent::parse(found).is_none()) {
+    let arrival = entry.as_command();
+    let (content_type, reply_to) = (arrival.content_type, arrival.reply_to);
+    if arrival.traceparent.is_some_and(|found| TraceParent::parse(found).is_none()) {
         telemetry::note_malformed(&entry.subject);
     }
-    let arrival = Arrival {
-        subject: &entry.subject,
-        content_type,
-        kassa_type: entry.header(headers::KASSA_TYPE),
-        reply_to,
-        traceparent,
-        payload: &entry.payload,
-        asked_at: entry.time,
-        command_seq: Some(entry.sequence),
-    };
     let received = read_commands(&arrival, subjects);
     let source = received.requests.first().map(|request| request.source.clone());
     let may = |subject: &&str| {

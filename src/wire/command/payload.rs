@@ -4,9 +4,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::domain::{Refusal, Text};
-use crate::wire::encoding::Encoding;
-
-type MessagePack<'a> = rmp_serde::Deserializer<rmp_serde::decode::ReadRefReader<'a, [u8]>>;
+use crate::wire::encoding::{Encoding, MessagePack, message_pack};
 
 /// Reads a payload that holds one value and nothing behind it.
 ///
@@ -19,7 +17,7 @@ pub(super) fn read_value<T: DeserializeOwned>(
 ) -> Result<T, Refusal> {
     let value = match encoding {
         Encoding::MessagePack => {
-            let mut deserializer = MessagePack::from_read_ref(payload);
+            let mut deserializer = message_pack(payload);
             T::deserialize(&mut deserializer).ok().filter(|_| is_at_end(&mut deserializer))
         }
         Encoding::Json => serde_json::from_slice(payload).ok(),
@@ -41,7 +39,7 @@ fn read_slowly<T: DeserializeOwned>(encoding: Encoding, payload: &[u8]) -> Resul
     };
     match encoding {
         Encoding::MessagePack => {
-            let mut deserializer = MessagePack::from_read_ref(payload);
+            let mut deserializer = message_pack(payload);
             let value = serde_path_to_error::deserialize(&mut deserializer)
                 .map_err(|error| refuse(error.path(), error.inner().to_string()))?;
             if is_at_end(&mut deserializer) {

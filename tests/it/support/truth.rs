@@ -14,7 +14,7 @@ use kassa::wire::{Commit, Encoding, OutcomeKind, Position, Snapshot, Subjects};
 
 use super::buyers::Answer;
 use super::eventually;
-use super::shop::{Shop, sku};
+use super::shop::Shop;
 
 /// I13: a backlog is drained within a minute.
 const DRAIN: Duration = Duration::from_secs(60);
@@ -93,11 +93,6 @@ impl Truth {
     /// How many orders were placed.
     pub(crate) fn placed(&self) -> usize {
         self.events().filter(|(_, _, event)| matches!(event, Event::OrderPlaced(_))).count()
-    }
-
-    /// Units of a SKU that have become buyers'.
-    pub(crate) fn sold(&self, number: usize) -> u64 {
-        self.state.market.item(&sku(number)).map_or(0, |item| item.stock.sold())
     }
 
     /// The view of each key, folded from the log.

@@ -51,7 +51,7 @@ fn the_same_order_again() {
             then: repeats(at(3)),
         },
         Case {
-            name: "a rejected order is rejected again in the same words, whatever there is by now",
+            name: "a rejected order is rejected again with the same words, whatever is there now",
             given: history([turned_away.clone(), stocked("mug", 5)]),
             when: place(anna, &mugs()),
             then: Then::Repeats(at(1), Some(short)),

@@ -6,6 +6,7 @@ use super::world::World;
 use crate::domain::fixtures::{Books, sku};
 use crate::domain::market::LedgerEntry;
 use crate::domain::{Address, CommandId, Market, Recorded, Sequence};
+use crate::engine::verify_log_and_commands;
 use crate::port::Entry;
 use crate::wire::{Commit, Ledger, Outcome, OutcomeKind, Snapshot};
 
@@ -19,6 +20,9 @@ pub(super) async fn check(world: &World, received: u32) {
     assert!(state.chain.position <= world.commands_end().await);
     assert_eq!(state.market.next_deadline(), None, "nothing waits for a sweep");
     check_answers(world, &events);
+    let streams = (&world.events, &world.commands);
+    let verified = verify_log_and_commands(streams, &world.subjects, |_| {}).await.unwrap();
+    assert_eq!(verified.violations, [], "the verifier agrees");
 }
 
 /// Whether an order still waits for its money.

@@ -1,0 +1,321 @@
+//! The part of the verifier that sees bytes: the chain, the ledger entries, what is not ours.
+
+mod head;
+mod verified;
+
+use std::collections::VecDeque;
+
+use super::chain::{Chain, Hash};
+use super::command::{Arrival, read_commands};
+use super::commit::Commit;
+use super::ledger::Ledger;
+use super::subject::Subjects;
+use crate::domain::market::LedgerEntry;
+use crate::domain::verify::{Books, Invariant, Moved, Stream, Violation};
+use crate::domain::{Address, Market, Sequence};
+
+pub use verified::Verified;
+
+/// One message of the log, as it is stored.
+#[derive(Clone, Copy, Debug)]
+pub struct Stored<'a> {
+    /// Its place.
+    pub sequence: Sequence,
+    /// Its subject.
+    pub subject: &'a str,
+    /// `Kassa-Type`, when there is one.
+    pub kassa_type: Option<&'a str>,
+    /// Its payload.
+    pub payload: &'a [u8],
+}
+
+/// What the header of every commit says.
+pub(super) const COMMIT_TYPE: &str = "commit/1";
+
+/// Reads a log from its first message and checks every promise about it.
+///
+/// Orders and stock are checked twice: by books of its own, which share nothing with the
+/// committer, and by the committer's fold. Both have to come to the same.
+pub struct Verifier {
+    subjects: Subjects,
+    commit_subject: String,
+    books: Books,
+    /// The committer's own fold, as long as it goes.
+    fold: Option<Market>,
+    chain: Chain,
+    /// The entries that have to come next, with the number of their commit.
+    owed: VecDeque<(u64, Moved)>,
+    /// A commit could not be read. What it did is not known, so orders and stock cannot be
+    /// checked any further; the chain can.
+    blind: bool,
+    found: Verified,
+}
+
+impl Verifier {
+    /// A verifier of a market's log.
+    #[must_use]
+    pub fn new(subjects: Subjects) -> Self {
+        Self {
+            commit_subject: subjects.commit(),
+            subjects,
+            books: Books::default(),
+            fold: Some(Market::new()),
+            chain: Chain::default(),
+            owed: VecDeque::new(),
+            blind: false,
+            found: Verified::default(),
+        }
+    }
+
+    /// A verifier that can be shown the command stream afterwards. It keeps the id of every
+    /// command of the last days.
+    #[must_use]
+    pub fn with_commands(subjects: Subjects) -> Self {
+        Self { books: Books::keeping_outcomes(), ..Self::new(subjects) }
+    }
+
+    /// How many events were read.
+    #[must_use]
+    pub const fn events(&self) -> u64 {
+        self.found.events
+    }
+
+    /// The last sequence that was read.
+    #[must_use]
+    pub const fn end(&self) -> Sequence {
+        self.found.end
+    }
+
+    /// Whether the last commit still lacks ledger entries.
+    #[must_use]
+    pub fn owes_entries(&self) -> bool {
+        !self.owed.is_empty()
+    }
+
+    /// Takes the next message of the log.
+    pub fn take(&mut self, stored: &Stored<'_>) {
+        let Stored { sequence, subject, .. } = *stored;
+        let next = self.found.end.next();
+        if sequence < next {
+            let what = format!("message {sequence} stands behind message {}", self.found.end);
+            self.report(sequence, Invariant::I8, what);
+        } else if next < sequence {
+            self.miss_messages(next, sequence);
+        }
+        self.found.end = sequence;
+        if subject == self.commit_subject {
+            self.miss_entries(sequence);
+            self.take_commit(stored);
+        } else if self.subjects.sku_of(subject).is_some() {
+            self.found.entries = self.found.entries.saturating_add(1);
+            if !self.blind {
+                self.take_entry(stored);
+            }
+        } else {
+            let what = format!("{subject} is no subject of the log");
+            self.report(sequence, Invariant::I7, what);
+        }
+    }
+
+    /// The log ends here: `end` is the last sequence that the stream has given away.
+    pub fn close(&mut self, end: Sequence) {
+        let next = self.found.end.next();
+        if next <= end {
+            self.miss_messages(next, end.next());
+        }
+        self.miss_entries(next);
+        if !self.blind {
+            for (invariant, detail) in self.books.close(self.fold.as_ref()) {
+                self.report(self.found.end, invariant, detail);
+            }
+        }
+    }
+
+    /// Takes a message of the command stream, after the log is closed. Needs
+    /// [`Verifier::with_commands`].
+    pub fn take_command(&mut self, arrival: &Arrival<'_>) {
+        let Some(sequence) = arrival.command_seq.filter(|_| !self.blind) else { return };
+        if self.chain.position < sequence {
+            self.found.commands_waiting = self.found.commands_waiting.saturating_add(1);
+            return;
+        }
+        for request in read_commands(arrival, &self.subjects).requests {
+            self.found.commands = self.found.commands.saturating_add(1);
+            if !self.books.is_decided(&request, sequence) {
+                let name = request.id.map_or_else(|| "a command".to_owned(), |id| id.to_string());
+                let position = self.chain.position;
+                let detail = format!("{name} has no outcome; decided is up to {position}");
+                let (stream, invariant) = (Stream::Commands, Invariant::I4);
+                self.found.add(Violation { stream, sequence, index: None, invariant, detail });
+            }
+        }
+    }
+
+    /// What was found.
+    #[must_use]
+    pub fn finish(self) -> Verified {
+        let mut found = self.found;
+        found.orders = self.books.orders();
+        found.skus = self.books.skus();
+        found.oversold = self.books.oversold();
+        found.in_order();
+        found
+    }
+
+    fn report(&mut self, sequence: Sequence, invariant: Invariant, detail: String) {
+        self.report_event((sequence, None), invariant, detail);
+    }
+
+    fn report_event(
+        &mut self,
+        (sequence, index): (Sequence, Option<u32>),
+        invariant: Invariant,
+        detail: String,
+    ) {
+        let stream = Stream::Events;
+        self.found.add(Violation { stream, sequence, index, invariant, detail });
+    }
+
+    fn take_commit(&mut self, stored: &Stored<'_>) {
+        let Stored { sequence, payload, .. } = *stored;
+        self.found.commits = self.found.commits.saturating_add(1);
+        if stored.kassa_type != Some(COMMIT_TYPE) {
+            let what = format!("Kassa-Type is {:?}, not {COMMIT_TYPE}", stored.kassa_type);
+            self.report(sequence, Invariant::I7, what);
+        }
+        let commit = match Commit::decode(payload) {
+            Ok(commit) => commit,
+            Err(error) => {
+                (self.blind, self.fold) = (true, None);
+                self.chain.number = self.chain.number.saturating_add(1);
+                self.chain.hash = Hash::of(payload);
+                return self.report(sequence, Invariant::I8, error.to_string());
+            }
+        };
+        for (invariant, detail) in head::check(&self.chain, &commit) {
+            self.report(sequence, invariant, detail);
+        }
+        self.chain = Chain::after(&commit.head, Hash::of(payload), sequence, 0);
+        self.found.events = self.found.events.saturating_add(wide(commit.events.len()));
+        if !self.blind {
+            self.enter(sequence, &commit);
+        }
+    }
+
+    /// Enters the events of a commit into the books, and has the fold follow them.
+    fn enter(&mut self, sequence: Sequence, commit: &Commit) {
+        let before = self.found.violations_total;
+        self.books.begin(commit.head.at, commit.head.position);
+        for (index, record) in (0_u32..).zip(&commit.events) {
+            for (invariant, detail) in self.books.enter(record) {
+                self.report_event((sequence, Some(index)), invariant, detail);
+            }
+        }
+        let (moved, half_done) = self.books.end();
+        for (index, (invariant, detail)) in half_done {
+            self.report_event((sequence, Some(index)), invariant, detail);
+        }
+        let found_none = self.found.violations_total == before;
+        self.fold(sequence, commit, (&moved, found_none));
+        let number = commit.head.number;
+        self.owed.extend(moved.into_iter().map(|moved| (number, moved)));
+    }
+
+    /// Follows the commit as the committer does. What its fold cannot follow is wrong in the log,
+    /// or in the fold; when the books have said so, that is enough.
+    fn fold(&mut self, sequence: Sequence, commit: &Commit, (moved, found_none): (&[Moved], bool)) {
+        let Some(mut market) = self.fold.take() else { return };
+        market.begin(sequence);
+        for (index, record) in (0_u32..).zip(&commit.events) {
+            if let Err(misfit) = market.evolve(Address::new(sequence, index), record) {
+                if found_none {
+                    let what = format!("the fold stops here: {misfit}");
+                    self.report_event((sequence, Some(index)), Invariant::I9, what);
+                }
+                return;
+            }
+        }
+        let entries = market.finish(commit.head.at);
+        if found_none && !entries.iter().map(of_fold).eq(moved.iter().cloned()) {
+            let what = format!("the fold moves {entries:?}, the books {moved:?}");
+            self.report(sequence, Invariant::I9, what);
+        }
+        self.fold = Some(market);
+    }
+
+    fn take_entry(&mut self, stored: &Stored<'_>) {
+        let Stored { sequence, subject, payload, .. } = *stored;
+        let sku = self.subjects.sku_of(subject).unwrap_or_default().to_owned();
+        let Some((number, moved)) = self.owed.pop_front() else {
+            let what = format!("an entry of {sku} that belongs to no commit");
+            return self.report(sequence, Invariant::I7, what);
+        };
+        let found = match Ledger::decode(payload) {
+            Ok(found) => found,
+            Err(error) => return self.report(sequence, Invariant::I7, error),
+        };
+        let owed = &moved.sku;
+        let (entry, books) = (figures_of(&found), figures(&moved));
+        let what = if sku != owed.as_str() {
+            format!("an entry of {sku} where one of {owed} has to be, for commit {number}")
+        } else if found.commit != number {
+            format!("an entry of commit {} behind commit {number}", found.commit)
+        } else if entry != books {
+            format!("{sku}: the entry says {}, the commits {}", say(entry), say(books))
+        } else {
+            return;
+        };
+        self.report(sequence, Invariant::I7, what);
+    }
+
+    /// Another commit begins, or the log ends: every entry of the one before has to be there.
+    fn miss_entries(&mut self, sequence: Sequence) {
+        for (number, moved) in std::mem::take(&mut self.owed) {
+            let what = format!("commit {number} has no entry of {}", moved.sku);
+            self.report(sequence, Invariant::I7, what);
+        }
+    }
+
+    /// Nothing stands between `next` and the message at `found`.
+    fn miss_messages(&mut self, next: Sequence, found: Sequence) {
+        let last = Sequence(found.0.saturating_sub(1));
+        let what = if next == last {
+            format!("message {next} is missing")
+        } else {
+            format!("messages {next} to {last} are missing")
+        };
+        self.report(next, Invariant::I8, what);
+    }
+}
+
+/// What the committer's fold says of a SKU, in the terms of the books.
+fn of_fold(entry: &LedgerEntry) -> Moved {
+    Moved {
+        sku: entry.sku.clone(),
+        delta: i128::from(entry.delta),
+        on_hand: i128::from(entry.on_hand),
+        reserved: i128::from(entry.reserved),
+        available: i128::from(entry.available),
+    }
+}
+
+fn figures_of(entry: &Ledger) -> [i128; 4] {
+    [
+        i128::from(entry.delta),
+        i128::from(entry.on_hand),
+        i128::from(entry.reserved),
+        i128::from(entry.available),
+    ]
+}
+
+const fn figures(moved: &Moved) -> [i128; 4] {
+    [moved.delta, moved.on_hand, moved.reserved, moved.available]
+}
+
+fn say([delta, on_hand, reserved, available]: [i128; 4]) -> String {
+    format!("delta {delta}, on hand {on_hand}, reserved {reserved}, available {available}")
+}
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
