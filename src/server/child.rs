@@ -245,7 +245,7 @@ fn text(config: &ServerConfig, system: &SystemAccount) -> String {
          ping_max: 2\n\
          lame_duck_grace_period: \"1s\"\n\
          lame_duck_duration: \"30s\"\n\
-         jetstream {{\n  store_dir: {store:?}\n  strict: true\n  {sync}\n  \
+         jetstream {{\n  store_dir: {store:?}\n  max_file_store: 64GB\n  strict: true\n  {sync}\n  \
          limits {{ batch {{ max_inflight_per_stream: 16, timeout: \"3s\" }} }}\n}}\n\
          accounts {{\n  \
          KASSA {{ jetstream: enabled, users: [{{ user: kassa, password: kassa }}] }}\n  \

@@ -7,6 +7,7 @@
 )]
 
 mod documents;
+mod examples;
 mod rooms;
 mod source;
 mod words;

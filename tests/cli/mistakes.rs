@@ -31,7 +31,7 @@ impl Server {
         drop(free);
         let store = folder.path().join("store");
         let js = if jetstream {
-            format!("jetstream {{ store_dir: {store:?} }}\n")
+            format!("jetstream {{ store_dir: {store:?}, max_file_store: 64GB }}\n")
         } else {
             String::new()
         };
