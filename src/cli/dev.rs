@@ -12,7 +12,7 @@ use super::codes::Code;
 use super::failure::Failure;
 use super::output::say;
 use super::session::{Connected, Session, connection_options};
-use super::{interrupted, traffic};
+use super::{Interrupt, traffic};
 use crate::config::{Config, Folders};
 use crate::nats::provision::{apply, assets, plan};
 use crate::nats::{Connection, api_level};
@@ -120,6 +120,7 @@ pub(super) async fn dev(session: &Session, arguments: DevArguments) -> Result<()
     let found = nats_server(session, arguments.nats_server.as_deref()).await?;
     // Fetching is not part of starting.
     let begun = Instant::now();
+    let interrupt = Interrupt::listen()?;
     let port = free_port(Some(arguments.port_base)).map_err(anyhow::Error::from)?;
     // Port 0 asks for any.
     if port != arguments.port_base && arguments.port_base != 0 {
@@ -137,7 +138,8 @@ pub(super) async fn dev(session: &Session, arguments: DevArguments) -> Result<()
     let opened = open(session, &folder, &server).await;
     let ended = match opened {
         Ok((config, connected)) => {
-            let shop = Shop { config, connected, found, begun, traffic: !arguments.no_traffic };
+            let traffic = !arguments.no_traffic;
+            let shop = Shop { config, connected, found, begun, traffic, interrupt };
             shop.serve(&folder, arguments.sync, &mut server).await
         }
         Err(failure) => Err(failure),
@@ -192,11 +194,17 @@ struct Shop {
     found: Found,
     begun: Instant,
     traffic: bool,
+    interrupt: Interrupt,
 }
 
 impl Shop {
     /// Runs the roles and the traffic until somebody asks to stop; the server still runs then.
-    async fn serve(self, folder: &Folder, sync: Sync, server: &mut Server) -> Result<(), Failure> {
+    async fn serve(
+        mut self,
+        folder: &Folder,
+        sync: Sync,
+        server: &mut Server,
+    ) -> Result<(), Failure> {
         let mut running = start(&super::run::setup(&self.config)?, &Role::ALL).await?;
         let filled = traffic::fill(&self.connected).await;
         let stop = CancellationToken::new();
@@ -212,7 +220,7 @@ impl Shop {
         };
         self.banner(folder, sync).await;
         let failed = tokio::select! {
-            stopped = interrupted() => stopped.err(),
+            () = self.interrupt.wait() => None,
             failure = running.failure() => Some(failure.into()),
             () = server.ended() => {
                 Some(Failure::new(Code::ServerStart, "the NATS server ended by itself"))

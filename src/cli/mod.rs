@@ -25,6 +25,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{Environment, Layers};
 use crate::telemetry;
@@ -205,15 +206,27 @@ fn session(arguments: &Arguments) -> Result<Session, Failure> {
     Ok(Session { config, layers, environment, format: global.output })
 }
 
-/// Waits until somebody asks the process to stop.
-async fn interrupted() -> Result<(), Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).map_err(anyhow::Error::from)?;
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed.map_err(anyhow::Error::from)?,
-        _ = terminate.recv() => {}
+/// Somebody asking the process to stop: Ctrl-C, or a service manager.
+struct Interrupt {
+    pressed: Signal,
+    terminate: Signal,
+}
+
+impl Interrupt {
+    /// Listens from now on. Until then the process simply ends; whoever has something to stop
+    /// listens before it is started.
+    fn listen() -> Result<Self, Failure> {
+        let on = |kind| signal(kind).map_err(anyhow::Error::from);
+        Ok(Self { pressed: on(SignalKind::interrupt())?, terminate: on(SignalKind::terminate())? })
     }
-    Ok(())
+
+    /// Waits until somebody asks.
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.pressed.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 #[cfg(test)]

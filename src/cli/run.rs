@@ -8,7 +8,7 @@ use tracing::{error, info};
 
 use super::failure::Failure;
 use super::session::{Session, connection_options};
-use super::{interrupted, streams};
+use super::{Interrupt, streams};
 use crate::config::{Config, GatewayConfig};
 use crate::engine::Pace;
 use crate::gateway::{LedgerError, SimulatedGateway, Simulation};
@@ -24,6 +24,7 @@ pub(super) struct RunArguments {
 }
 
 pub(super) async fn run(session: &Session, arguments: RunArguments) -> Result<(), Failure> {
+    let mut interrupt = Interrupt::listen()?;
     let config = &session.config;
     let connected = session.connect().await?;
     streams::check(&connected.connection, &config.market).await?;
@@ -32,7 +33,7 @@ pub(super) async fn run(session: &Session, arguments: RunArguments) -> Result<()
     let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
     info!(market = %config.market, roles = names.join(" "), "running");
     let failed = tokio::select! {
-        stopped = interrupted() => stopped.err(),
+        () = interrupt.wait() => None,
         failure = running.failure() => {
             error!("{failure:#}");
             Some(failure.into())

@@ -5,6 +5,7 @@ use std::time::Instant;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::Interrupt;
 use super::codes::Code;
 use super::failure::Failure;
 use super::output::{Show, pairs};
@@ -20,6 +21,7 @@ pub(super) struct VerifyArguments {
 }
 
 pub(super) async fn verify(session: &Session, arguments: VerifyArguments) -> Result<(), Failure> {
+    let mut interrupt = Interrupt::listen()?;
     let connected = session.connect().await?;
     let (log, commands) = (connected.stream("EVENTS").await?, connected.stream("COMMANDS").await?);
     let begun = Instant::now();
@@ -34,8 +36,7 @@ pub(super) async fn verify(session: &Session, arguments: VerifyArguments) -> Res
     });
     let verified = tokio::select! {
         verified = verified => verified.map_err(anyhow::Error::from)?,
-        stopped = super::interrupted() => {
-            stopped?;
+        () = interrupt.wait() => {
             bar.finish_and_clear();
             return Err(Failure::new(Code::Interrupted, "stopped before the end of the log"));
         }

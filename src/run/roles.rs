@@ -105,7 +105,9 @@ impl Default for Paces {
     fn default() -> Self {
         let millis = Duration::from_millis;
         Self {
-            views: Pace { quiet: millis(5), busy: millis(100) },
+            // A batch takes the server 2 to 3 ms however little is in it: at 5 ms two views alone
+            // kept one of its cores busy.
+            views: Pace { quiet: millis(15), busy: millis(100) },
             metrics: Pace::steady(millis(500)),
             feed: Pace { quiet: millis(10), busy: millis(250) },
             attention: Pace::steady(millis(250)),
