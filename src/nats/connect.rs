@@ -223,7 +223,7 @@ async fn authenticated(options: &ConnectionOptions) -> Result<ConnectOptions, Co
 
 fn refused_or_unreachable(url: &str, source: async_nats::ConnectError) -> ConnectError {
     use async_nats::ConnectErrorKind as Kind;
-    let url = url.to_owned();
+    let url = without_credentials(url);
     match source.kind() {
         Kind::Authentication | Kind::AuthorizationViolation => {
             ConnectError::Refused { url, source }
@@ -234,5 +234,28 @@ fn refused_or_unreachable(url: &str, source: async_nats::ConnectError) -> Connec
         | Kind::TimedOut
         | Kind::Io
         | Kind::MaxReconnects => ConnectError::Unreachable { url, source },
+    }
+}
+
+/// Addresses as they may be shown: what stands before the host is nobody's business.
+fn without_credentials(url: &str) -> String {
+    let shown = url.split(',').map(|address| match address.rsplit_once('@') {
+        Some((before, host)) => match before.split_once("://") {
+            Some((scheme, _)) => format!("{scheme}://{host}"),
+            None => host.to_owned(),
+        },
+        None => address.to_owned(),
+    });
+    shown.collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_credentials;
+
+    #[test]
+    fn no_password_is_shown_with_an_address() {
+        let shown = without_credentials("nats://ann:se@cret@one:4222,two:4222,bob:x@three:4222");
+        assert_eq!(shown, "nats://one:4222,two:4222,three:4222");
     }
 }

@@ -30,8 +30,10 @@ fn read_slowly<T: DeserializeOwned>(encoding: Encoding, payload: &[u8]) -> Resul
     let undecodable = |problem: &str| Refusal::Undecodable { problem: Text::lossy(problem) };
     let refuse = |path: &serde_path_to_error::Path, problem: String| {
         let path = path.to_string();
-        // A path of "." is the payload as a whole: not even the outermost map could be read.
+        // A path of "." is the payload as a whole: not even the outermost map could be read; "?"
+        // is a place in it before its first key.
         match path.as_str() {
+            "?" => undecodable(&problem),
             "." if problem.contains("field") => Refusal::invalid("payload", &problem),
             "." => undecodable(&problem),
             path => Refusal::invalid(path, &problem),
