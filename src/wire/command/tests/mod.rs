@@ -142,6 +142,7 @@ fn bytes_that_are_no_command_are_undecodable() {
         ("noise", Encoding::Json, vec![0xff, 0x00, 0xfe]),
         ("noise", Encoding::MessagePack, vec![0xc1, 0xc1, 0xc1]),
         ("text", Encoding::Json, b"\"cancel it\"".to_vec()),
+        ("a brace and no key", Encoding::Json, b"{oops".to_vec()),
         ("a number", Encoding::MessagePack, vec![0x07]),
         ("MessagePack sent as JSON", Encoding::Json, packed.clone()),
         ("JSON sent as MessagePack", Encoding::MessagePack, json.clone()),
