@@ -71,7 +71,7 @@ impl Price {
 
     /// # Errors
     ///
-    /// [`InvalidPrice`] above [`Price::MAX`].
+    /// Above [`Price::MAX`].
     pub const fn try_new(minor: u64) -> Result<Self, InvalidPrice> {
         if minor <= Self::MAX { Ok(Self(minor)) } else { Err(InvalidPrice) }
     }

@@ -1,7 +1,7 @@
 //! NATS: the only room that has heard of it.
 //!
 //! Adapters for the ports, and nothing that decides. Server errors are told apart by their code,
-//! in [`codes`] alone.
+//! in `codes` alone.
 
 mod api;
 mod asks;

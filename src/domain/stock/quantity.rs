@@ -20,7 +20,7 @@ impl Quantity {
 
     /// # Errors
     ///
-    /// [`InvalidQuantity`] outside 1 to [`Quantity::MAX`].
+    /// Outside 1 to [`Quantity::MAX`].
     pub const fn try_new(units: u32) -> Result<Self, InvalidQuantity> {
         if units == 0 || Self::MAX < units { Err(InvalidQuantity) } else { Ok(Self(units)) }
     }
@@ -77,7 +77,7 @@ impl StockDelta {
 
     /// # Errors
     ///
-    /// [`InvalidDelta`] outside ±[`Stock::UNITS_MAX`].
+    /// Outside ±[`Stock::UNITS_MAX`].
     pub const fn try_new(units: i64) -> Result<Self, InvalidDelta> {
         if -Self::MAX <= units && units <= Self::MAX { Ok(Self(units)) } else { Err(InvalidDelta) }
     }
