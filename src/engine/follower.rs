@@ -219,13 +219,16 @@ impl<P: Projection, L: Log> Follower<P, L> {
         Ok(())
     }
 
-    /// Hands the projection every value it wrote before.
+    /// Hands the projection every value it wrote before: everything up to the claim that was just
+    /// written. A copy that is behind would show less, and call it all.
     async fn restore(&mut self) -> Result<(), Error> {
         let filter = format!("{}>", self.output.keys);
         let mut tail = self.output.log.follow(&filter, Sequence::START).await?;
         let mut values = HashMap::new();
-        while 0 < tail.remaining() {
+        let mut read = Sequence::START;
+        while read < self.fence {
             for entry in tail.next(usize::MAX).await? {
+                read = entry.sequence;
                 values.insert(entry.subject, entry.payload);
             }
         }

@@ -136,8 +136,9 @@ impl Lease for KvLease {
         let mut changes =
             self.store.watch_with_history(key).await.map_err(|error| unavailable(error.into()))?;
         // What is there now comes first; a key that is not there sends nothing.
-        let there = self.store.entry(key).await.map_err(|error| unavailable(error.into()))?;
-        if there.is_none_or(|entry| entry.operation != Operation::Put) {
+        let subject = Subjects::bucket_key(Subjects::lease_bucket(), key);
+        let there = self.log.last(&subject).await.map_err(|error| unavailable(error.into()))?;
+        if there.is_none_or(|entry| entry.payload.is_empty()) {
             return Ok(());
         }
         while let Some(change) = changes.next().await {

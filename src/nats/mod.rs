@@ -11,6 +11,7 @@ mod codes;
 mod connect;
 mod inspect;
 mod lease;
+mod left_out;
 mod log;
 pub mod provision;
 mod replies;

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use super::codes;
+use super::left_out::Leader;
 use super::log::{millis, missing};
 use crate::domain::{Sequence, Timestamp};
 use crate::port::{Entry, ReadError, Tail};
@@ -47,6 +48,12 @@ pub struct JsTail {
     filter: String,
     after: Sequence,
     reader: Option<Reader>,
+    /// Entries that were delivered and not handed on.
+    held: Vec<Entry>,
+    /// The last entry that was handed on.
+    handed_on: Sequence,
+    /// Whether the stream may have copies, and the consumer read one that is behind.
+    replicated: bool,
     /// Counts the consumer's deliveries: a gap means that some were lost on the way.
     delivered: u64,
     remaining: u64,
@@ -72,6 +79,9 @@ impl JsTail {
             filter,
             after,
             reader: None,
+            held: Vec::new(),
+            handed_on: after,
+            replicated: false,
             delivered: 0,
             remaining: 0,
         };
@@ -86,6 +96,7 @@ impl JsTail {
         let policy = DeliverPolicy::ByStartSequence { start_sequence };
         let consumer = consumer(&self.context, &self.stream, &self.filter, policy).await?;
         self.remaining = consumer.cached_info().num_pending;
+        self.replicated = consumer.cached_info().cluster.is_some();
         self.delivered = 0;
         let messages = consumer
             .stream()
@@ -162,33 +173,59 @@ impl JsTail {
     }
 }
 
-impl Tail for JsTail {
-    async fn next(&mut self, limit: usize) -> Result<Vec<Entry>, ReadError> {
-        loop {
+impl JsTail {
+    /// Waits for deliveries and holds what is there: at least one, at most `limit`.
+    async fn receive(&mut self, limit: usize) -> Result<(), ReadError> {
+        while self.held.is_empty() {
             let delivery = self.delivery().await?;
             let Some(first) = self.accept(delivery) else {
                 self.reader = None;
                 tokio::time::sleep(PAUSE).await;
                 continue;
             };
-            let mut entries = vec![first];
-            while entries.len() < limit {
-                // Outside the cooperative budget: with it, a full channel looks empty after some
-                // fifty messages.
-                let Some(reader) = self.reader.as_mut() else {
-                    break;
-                };
-                let ready = tokio::task::unconstrained(reader.messages.next()).now_or_never();
-                let Some(delivery) = ready else { break };
-                match self.accept(delivery) {
-                    Some(entry) => entries.push(entry),
-                    None => {
-                        self.reader = None;
-                        break;
-                    }
+            self.held.push(first);
+        }
+        while self.held.len() < limit {
+            // Outside the cooperative budget: with it, a full channel looks empty after some
+            // fifty messages.
+            let Some(reader) = self.reader.as_mut() else {
+                break;
+            };
+            let ready = tokio::task::unconstrained(reader.messages.next()).now_or_never();
+            let Some(delivery) = ready else { break };
+            match self.accept(delivery) {
+                Some(entry) => self.held.push(entry),
+                None => self.reader = None,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Tail for JsTail {
+    async fn next(&mut self, limit: usize) -> Result<Vec<Entry>, ReadError> {
+        loop {
+            // What an interrupted call received is still held.
+            if self.held.is_empty() {
+                self.receive(limit).await?;
+            }
+            if self.replicated {
+                let leader =
+                    Leader { context: &self.context, stream: &self.stream, filter: &self.filter };
+                if let Some(good) = leader.left_out(self.handed_on, &self.held).await {
+                    warn!(stream = self.stream, "reading anew, because something was left out");
+                    self.held.truncate(good);
+                    self.reader = None;
+                    self.after = self.held.last().map_or(self.handed_on, |entry| entry.sequence);
                 }
             }
-            return Ok(entries);
+            let rest = self.held.split_off(limit.min(self.held.len()));
+            let entries = std::mem::replace(&mut self.held, rest);
+            if let Some(last) = entries.last() {
+                self.handed_on = last.sequence;
+                return Ok(entries);
+            }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 

@@ -6,11 +6,14 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, join_all};
 use kassa::domain::Timestamp;
-use kassa::nats::KvLease;
-use kassa::port::Lease;
+use kassa::nats::{JsLog, KvLease};
+use kassa::port::Log;
 use kassa::port::model::{ModelClock, ModelLease};
 
+use kassa::wire::Subjects;
+
 use super::lease::{self, LeaseWorld};
+use crate::support::eventually;
 use crate::support::nats::Nats;
 
 /// How long a case may take; a lease lasts 3 s.
@@ -56,16 +59,14 @@ async fn the_model_keeps_the_promises_of_a_lease() {
 async fn one_node_keeps_the_promises_of_a_lease() {
     let nats = Nats::one().await;
     nats.provision().await;
-    let lease = KvLease::open(&nats.connect("contract").await).await.unwrap();
-    whole_lease_contract!(NatsWorld(lease.clone()));
+    whole_lease_contract!(NatsWorld::on(&nats).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_nodes_keep_the_promises_of_a_lease() {
     let nats = Nats::three().await;
     nats.provision().await;
-    let lease = KvLease::open(&nats.connect("contract").await).await.unwrap();
-    whole_lease_contract!(NatsWorld(lease.clone()));
+    whole_lease_contract!(NatsWorld::on(&nats).await);
 }
 
 struct ModelWorld {
@@ -99,17 +100,35 @@ impl LeaseWorld for ModelWorld {
     }
 }
 
-struct NatsWorld(KvLease);
+struct NatsWorld {
+    lease: KvLease,
+    /// The stream behind the leases.
+    log: JsLog,
+}
+
+impl NatsWorld {
+    async fn on(nats: &Nats) -> Self {
+        let connection = nats.connect("contract").await;
+        let stream = Subjects::bucket_stream(Subjects::lease_bucket());
+        let log = JsLog::open(&connection, stream).await.unwrap();
+        Self { lease: KvLease::open(&connection).await.unwrap(), log }
+    }
+}
 
 impl LeaseWorld for NatsWorld {
     type Lease = KvLease;
 
     fn lease(&self) -> KvLease {
-        self.0.clone()
+        self.lease.clone()
     }
 
     async fn outlive(&self, key: &str) {
-        self.0.freed(key).await.unwrap();
+        let subject = Subjects::bucket_key(Subjects::lease_bucket(), key);
+        let expired = async || {
+            let last = self.log.last(&subject).await.unwrap()?;
+            last.payload.is_empty().then_some(())
+        };
+        eventually("the lease expires", CASE_TIMEOUT, expired).await;
     }
 
     async fn pass_a_moment(&self) {

@@ -11,11 +11,11 @@ use futures::future::{LocalBoxFuture, join_all};
 use futures::{FutureExt, TryStreamExt};
 use kassa::domain::{Sequence, Timestamp};
 use kassa::nats::{JsLog, Scratch};
-use kassa::port::Log;
 use kassa::port::model::{Fault, ModelClock, ModelLog};
+use kassa::port::{CommitError, Log};
 use serde_json::json;
 
-use super::log::{LogWorld, Place};
+use super::log::{LogWorld, Place, batch};
 use super::{log, log_faults, log_reading};
 use crate::support::eventually;
 use crate::support::nats::{Nats, connect};
@@ -87,14 +87,35 @@ async fn the_model_keeps_the_promises_of_a_log() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_node_keeps_the_promises_of_a_log() {
-    let nats = Nats::one().await;
-    whole_contract(NatsWorld::of(&nats.url())).await;
+    let nats = Nats::one_in_a_hurry().await;
+    let world = NatsWorld::of(&nats.url());
+    whole_contract(world.clone()).await;
+    what_is_stored_says_which_one_it_follows(world).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_nodes_keep_the_promises_of_a_log() {
-    let nats = Nats::three().await;
-    whole_contract(NatsWorld::of(&nats.url())).await;
+    let nats = Nats::three_in_a_hurry().await;
+    let world = NatsWorld::of(&nats.url());
+    whole_contract(world.clone()).await;
+    what_is_stored_says_which_one_it_follows(world).await;
+}
+
+/// A reader of commits need not ask whether one was left out before this one: the server keeps
+/// what it was held against when it was stored, in a batch and alone.
+async fn what_is_stored_says_which_one_it_follows(world: NatsWorld) {
+    let place = world.stream().await;
+    let ledger = |payload| place.message("ledger", payload);
+    let first = batch([place.fenced("commit", "1", 0), ledger("a"), ledger("b")]);
+    place.log.commit(&first).await.unwrap();
+    place.log.commit(&batch([place.fenced("commit", "2", 1)])).await.unwrap();
+    place.log.commit(&batch([place.fenced("commit", "3", 4), ledger("c")])).await.unwrap();
+    let entries = place.entries().await;
+    let commits = entries.iter().filter(|entry| entry.subject == place.subject("commit"));
+    let follows: Vec<_> = commits
+        .map(|entry| (entry.sequence.0, entry.header("Nats-Expected-Last-Subject-Sequence")))
+        .collect();
+    assert_eq!(follows, [(1, Some("0")), (4, Some("1")), (5, Some("4"))]);
 }
 
 #[derive(Clone)]
@@ -191,7 +212,16 @@ impl LogWorld for NatsWorld {
         });
         let create = async || Scratch::create(&connection, &stream, &config).await.ok();
         eventually("a cluster that has just started has leaders", CASE_TIMEOUT, create).await;
-        Place { log: JsLog::open(&connection, stream).await.unwrap(), prefix }
+        let place = Place { log: JsLog::open(&connection, stream).await.unwrap(), prefix };
+        // Every server of a cluster has to hear of the new subjects; a batch that cannot be stored
+        // is refused by whoever is there.
+        let probe = batch([place.fenced("probe", "-", u64::MAX)]);
+        let heard = async || match place.log.commit(&probe).await {
+            Err(CommitError::Fenced) => Some(()),
+            Ok(_) | Err(_) => None,
+        };
+        eventually("the stream is there for everybody", CASE_TIMEOUT, heard).await;
+        place
     }
 
     async fn elsewhere(&self, place: &Place<JsLog>) -> JsLog {

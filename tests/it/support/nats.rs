@@ -36,15 +36,26 @@ pub(crate) struct Nats {
 impl Nats {
     /// One server, which calls a write durable when it is on the disk.
     pub(crate) async fn one() -> Self {
-        Self::start(1).await
+        Self::start(1, Sync::Always).await
     }
 
     /// Three servers, as a cluster.
     pub(crate) async fn three() -> Self {
-        Self::start(3).await
+        Self::start(3, Sync::Always).await
     }
 
-    async fn start(count: usize) -> Self {
+    /// One server that leaves it to the operating system when a write is on the disk: for tests
+    /// in which a disk that is busy with others must not look like a fault.
+    pub(crate) async fn one_in_a_hurry() -> Self {
+        Self::start(1, Sync::Default).await
+    }
+
+    /// Three of them.
+    pub(crate) async fn three_in_a_hurry() -> Self {
+        Self::start(3, Sync::Default).await
+    }
+
+    async fn start(count: usize, sync: Sync) -> Self {
         super::log();
         let folder = tempfile::tempdir().unwrap();
         let ports = free_ports(2 * count).unwrap();
@@ -57,7 +68,7 @@ impl Nats {
                 program: program().await,
                 folder: folder.path().join(format!("n{index}")),
                 port: *port,
-                sync: Sync::Always,
+                sync,
                 cluster: (1 < count).then_some(cluster),
             };
             servers.push(Server::start(config).await.unwrap());
