@@ -1,8 +1,9 @@
 //! What a reader of a copy may have missed.
 //!
 //! A consumer reads the copy of the server it lives on. While that one catches up with its
-//! leader, the consumer may leave out a stretch, and count on as if nothing were missing. So each
-//! jump has to be explained: by the message itself, or else by the leader.
+//! leader, the consumer calls an end what is none, or leaves out a stretch and counts on as if
+//! nothing were missing. So the leader says where the end is, and each jump has to be explained:
+//! by the message itself, or else by the leader.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use futures::{StreamExt, stream};
 
 use super::codes;
 use crate::domain::Sequence;
-use crate::port::Entry;
+use crate::port::{BoxError, Entry, ReadError};
 
 /// Jumps held against the leader at the same time.
 const CHECKS_AT_ONCE: usize = 32;
@@ -53,6 +54,18 @@ impl Leader<'_> {
         None
     }
 
+    /// Where the last matching entry is.
+    pub(super) async fn end(&self) -> Result<Sequence, ReadError> {
+        let unavailable = |error: BoxError| ReadError::Unavailable(error);
+        let stream = self.context.get_stream_no_info(self.stream).await;
+        let stream = stream.map_err(|error| unavailable(error.into()))?;
+        match stream.get_last_raw_message_by_subject(self.filter).await {
+            Ok(message) => Ok(Sequence(message.sequence)),
+            Err(error) if is_nothing(&error.kind()) => Ok(Sequence::START),
+            Err(error) => Err(unavailable(error.into())),
+        }
+    }
+
     /// Whether the entry itself says that it is the next on its subject, and no other subject was
     /// asked for. The server held it against that when it stored it, and keeps what it held.
     fn follows(&self, before: Sequence, entry: &Entry) -> bool {
@@ -74,17 +87,20 @@ impl Leader<'_> {
     /// The first matching entry from `from` on; none at all when the leader does not answer.
     async fn next(&self, from: Sequence) -> Option<Option<Sequence>> {
         let stream = self.context.get_stream_no_info(self.stream).await.ok()?;
-        let error = match stream.get_first_raw_message_by_subject(self.filter, from.0).await {
-            Ok(message) => return Some(Some(Sequence(message.sequence))),
-            Err(error) => error,
-        };
-        match error.kind() {
-            RawMessageErrorKind::NoMessageFound | RawMessageErrorKind::InvalidSubject => Some(None),
-            RawMessageErrorKind::JetStream(refusal) => {
-                let code = codes::number(refusal.error_code());
-                [codes::NO_MESSAGE, codes::STREAM_NOT_FOUND].contains(&code).then_some(None)
-            }
-            RawMessageErrorKind::Other => None,
+        match stream.get_first_raw_message_by_subject(self.filter, from.0).await {
+            Ok(message) => Some(Some(Sequence(message.sequence))),
+            Err(error) => is_nothing(&error.kind()).then_some(None),
         }
+    }
+}
+
+/// Whether the leader says that it has no such message.
+fn is_nothing(refusal: &RawMessageErrorKind) -> bool {
+    match refusal {
+        RawMessageErrorKind::NoMessageFound => true,
+        RawMessageErrorKind::JetStream(refusal) => {
+            codes::number(refusal.error_code()) == codes::NO_MESSAGE
+        }
+        RawMessageErrorKind::InvalidSubject | RawMessageErrorKind::Other => false,
     }
 }

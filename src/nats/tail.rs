@@ -54,6 +54,8 @@ pub struct JsTail {
     handed_on: Sequence,
     /// Whether the stream may have copies, and the consumer read one that is behind.
     replicated: bool,
+    /// The last entry to come, as far as its leader knew when the consumer was made.
+    end: Sequence,
     /// Counts the consumer's deliveries: a gap means that some were lost on the way.
     delivered: u64,
     remaining: u64,
@@ -82,6 +84,7 @@ impl JsTail {
             held: Vec::new(),
             handed_on: after,
             replicated: false,
+            end: Sequence::START,
             delivered: 0,
             remaining: 0,
         };
@@ -95,9 +98,14 @@ impl JsTail {
         let start_sequence = self.after.next().0;
         let policy = DeliverPolicy::ByStartSequence { start_sequence };
         let consumer = consumer(&self.context, &self.stream, &self.filter, policy).await?;
-        self.remaining = consumer.cached_info().num_pending;
-        self.replicated = consumer.cached_info().cluster.is_some();
+        let info = consumer.cached_info();
+        self.remaining = info.num_pending;
         self.delivered = 0;
+        // A server that is alone names no cluster.
+        self.replicated = info.cluster.as_ref().is_some_and(|cluster| cluster.name.is_some());
+        if self.replicated {
+            self.end = Box::pin(self.leader().end()).await?;
+        }
         let messages = consumer
             .stream()
             .max_messages_per_batch(PULL_MESSAGES)
@@ -174,6 +182,10 @@ impl JsTail {
 }
 
 impl JsTail {
+    fn leader(&self) -> Leader<'_> {
+        Leader { context: &self.context, stream: &self.stream, filter: &self.filter }
+    }
+
     /// Waits for deliveries and holds what is there: at least one, at most `limit`.
     async fn receive(&mut self, limit: usize) -> Result<(), ReadError> {
         while self.held.is_empty() {
@@ -230,7 +242,9 @@ impl Tail for JsTail {
     }
 
     fn remaining(&self) -> u64 {
-        self.remaining
+        // A copy that is behind has no more to come, and its leader has.
+        let more = u64::from(self.handed_on < self.end);
+        self.remaining.max(more)
     }
 }
 

@@ -105,10 +105,10 @@ async fn killed_while_opening(act: Act) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_while_opening_before_it_is_stored() {
-    killed_while_opening(Act::Lose).await;
+    Box::pin(killed_while_opening(Act::Lose)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_while_opening_after_it_is_stored() {
-    killed_while_opening(Act::Mute).await;
+    Box::pin(killed_while_opening(Act::Mute)).await;
 }
