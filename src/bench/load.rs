@@ -1,7 +1,7 @@
 //! The load: buyers who come when they come.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -76,9 +76,9 @@ pub(super) async fn run_load(
         next: AtomicU64::new(0),
         placed: AtomicU64::new(0),
         sent_again: AtomicU64::new(0),
+        confirmed: Mutex::new(histogram()?),
         deadline,
     });
-    let mut confirmed = histogram()?;
     let mut tasks = JoinSet::new();
     match load.pace {
         Pace::Concurrency(concurrency) => {
@@ -95,19 +95,15 @@ pub(super) async fn run_load(
                 tokio::time::sleep_until(due).await;
                 let client = clients.next().context("a client")?.clone();
                 let buyers = Arc::clone(&shared);
-                tasks.spawn(async move {
-                    let mut times = histogram()?;
-                    buyers.buy(&client, number, due, &mut times).await?;
-                    Ok(times)
-                });
+                tasks.spawn(async move { buyers.buy(&client, number, due).await });
                 while let Some(ended) = tasks.try_join_next() {
-                    confirmed.add(ended??)?;
+                    ended??;
                 }
             }
         }
     }
     while let Some(ended) = tasks.join_next().await {
-        confirmed.add(ended??)?;
+        ended??;
     }
     let drained = started.elapsed() + DRAIN;
     while !observer.observed().is_settled() && started.elapsed() < drained {
@@ -117,7 +113,7 @@ pub(super) async fn run_load(
         placed: shared.placed.load(Ordering::Relaxed),
         sent_again: shared.sent_again.load(Ordering::Relaxed),
         started,
-        confirmed,
+        confirmed: shared.confirmed().clone(),
     })
 }
 
@@ -127,6 +123,8 @@ struct Buyers {
     next: AtomicU64,
     placed: AtomicU64,
     sent_again: AtomicU64,
+    /// One for all buyers: it takes 0.1 MB.
+    confirmed: Mutex<Histogram<u64>>,
     deadline: Option<Instant>,
 }
 
@@ -139,22 +137,19 @@ impl Buyers {
         (!enough).then_some(number)
     }
 
-    async fn one_after_the_other(&self, client: &Client) -> anyhow::Result<Histogram<u64>> {
-        let mut times = histogram()?;
+    fn confirmed(&self) -> MutexGuard<'_, Histogram<u64>> {
+        self.confirmed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn one_after_the_other(&self, client: &Client) -> anyhow::Result<()> {
         while let Some(number) = self.next_number() {
-            self.buy(client, number, Instant::now(), &mut times).await?;
+            self.buy(client, number, Instant::now()).await?;
         }
-        Ok(times)
+        Ok(())
     }
 
     /// Places an order and waits until it has ended.
-    async fn buy(
-        &self,
-        client: &Client,
-        number: u64,
-        due: Instant,
-        times: &mut Histogram<u64>,
-    ) -> anyhow::Result<()> {
+    async fn buy(&self, client: &Client, number: u64, due: Instant) -> anyhow::Result<()> {
         let (order_id, command) = self.order(number)?;
         let ended = self.observer.expect(order_id, due);
         let id = command_id()?;
@@ -176,7 +171,8 @@ impl Buyers {
         }
         match tokio::time::timeout(DRAIN, ended).await {
             Ok(Ok(Ended::Confirmed)) => {
-                times.saturating_record(u64::try_from(due.elapsed().as_micros())?);
+                let took = u64::try_from(due.elapsed().as_micros())?;
+                self.confirmed().saturating_record(took);
             }
             Ok(Ok(Ended::Rejected | Ended::Cancelled)) => {}
             Ok(Err(_)) | Err(_) => self.observer.forget(order_id),

@@ -8,8 +8,10 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::domain::{Event, OrderId, Sequence};
+use crate::engine::{Input, Source};
 use crate::nats::{Connection, JsLog};
 use crate::port::{Log, Tail};
+use crate::role::follow::Follow;
 use crate::wire::{Commit, Position, Subjects};
 
 /// How an order ended.
@@ -77,21 +79,14 @@ impl Observer {
         self.observed().waiting.remove(&order_id);
     }
 
-    /// Follows the log after `end`.
-    pub(super) async fn follow_log(
-        self,
-        connection: Connection,
-        subjects: Subjects,
-        end: Sequence,
-    ) -> anyhow::Result<()> {
-        let log = JsLog::open(&connection, subjects.stream("EVENTS")).await?;
-        let mut tail = log.follow(&subjects.commit(), end).await?;
-        loop {
-            for entry in tail.next(64).await? {
-                let commit = Commit::decode(&entry.payload)?;
-                self.observed().note(entry.sequence, &commit);
+    /// Follows the log.
+    pub(super) async fn follow_log(self, mut commits: Follow<JsLog>) -> anyhow::Result<()> {
+        while let Some(inputs) = commits.next(64).await? {
+            for Input { sequence, commit, .. } in inputs {
+                self.observed().note(sequence, &commit);
             }
         }
+        Ok(())
     }
 
     /// Follows the position of a view.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -82,7 +83,8 @@ async fn follow(
 ) -> anyhow::Result<JoinSet<anyhow::Result<()>>> {
     let mut following = JoinSet::new();
     let (connection, subjects) = (world.connect("bench observer").await?, world.subjects());
-    following.spawn(observer.clone().follow_log(connection.clone(), subjects.clone(), end));
+    let commits = world.commits(end).context("the roles run")?;
+    following.spawn(observer.clone().follow_log(commits));
     for (index, view) in ["orders", "stock"].into_iter().enumerate() {
         let bucket = subjects.bucket(view);
         following.spawn(observer.clone().follow_view(connection.clone(), bucket, index));

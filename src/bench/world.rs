@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio_util::sync::CancellationToken;
 
-use crate::domain::Policy;
+use crate::domain::{Policy, Sequence};
 use crate::gateway::{SimulatedGateway, Simulation};
 use crate::nats::provision::{apply, assets, plan};
-use crate::nats::{Connection, ConnectionOptions, Scratch};
+use crate::nats::{Connection, ConnectionOptions, JsLog, Scratch};
 use crate::role::committer::Bounds;
+use crate::role::follow::Follow;
 use crate::role::payer::Payments;
 use crate::run::{Paces, Role, Running, Setup, start};
 use crate::server::{ClusterConfig, Server, ServerConfig, Sync, free_ports};
@@ -148,6 +150,13 @@ impl World {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.setup.nats.url
+    }
+
+    /// The commits after `after`, as the roles of this process read them.
+    #[must_use]
+    pub fn commits(&self, after: Sequence) -> Option<Follow<JsLog>> {
+        let commits = self.running.as_ref()?.commits();
+        Some(commits.follow(after, CancellationToken::new()))
     }
 
     /// A connection of its own.

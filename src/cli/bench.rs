@@ -68,9 +68,10 @@ struct OrdersArguments {
     /// How commands come in
     #[arg(long, value_enum, default_value_t = IntakeArgument::Ask)]
     intake: IntakeArgument,
-    /// Have each buyer's commands travel with those of others
+    /// Send every buyer's command in a message of its own; else those that come while others are
+    /// under way leave together, as a busy edge sends them
     #[arg(long)]
-    bundled: bool,
+    alone: bool,
     #[command(flatten)]
     servers: ServerArguments,
 }
@@ -189,7 +190,7 @@ async fn orders(session: &Session, arguments: &OrdersArguments) -> Result<(), Fa
             IntakeArgument::Ask => Intake::Ask,
             IntakeArgument::Publish => Intake::Publish,
         },
-        bundled: arguments.bundled,
+        bundled: !arguments.alone,
     })
     .await?;
     session.show(&report)?;

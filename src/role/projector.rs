@@ -14,7 +14,7 @@ use crate::wire::{Commit, Encoding};
 
 /// Values kept at hand although nothing is expected of them. What is not at hand is read from
 /// the bucket when an event needs it.
-const KEPT: usize = 50_000;
+const KEPT: usize = 10_000;
 
 /// Folds one kind of view.
 pub struct Projector<V: View> {

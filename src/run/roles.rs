@@ -119,9 +119,17 @@ impl Default for Paces {
 /// Running roles, in the order in which they stop.
 pub struct Running {
     groups: Vec<Group>,
+    // Apart, because whoever starts roles moves this about.
+    commits: Box<Hub<JsLog>>,
 }
 
 impl Running {
+    /// What its followers read.
+    #[must_use]
+    pub fn commits(&self) -> &Hub<JsLog> {
+        &self.commits
+    }
+
     /// Waits for a role to fail; for ever while all are well.
     pub async fn failure(&mut self) -> anyhow::Error {
         let failures = self.groups.iter_mut().map(|group| Box::pin(group.failure()));
@@ -162,7 +170,7 @@ pub async fn start<G: Gateway>(setup: &Setup<G>, roles: &[Role]) -> Result<Runni
             Role::Attention => start_attention((setup, &hub), &mut followers).await?,
         }
     }
-    Ok(Running { groups: vec![payer, committer, followers] })
+    Ok(Running { groups: vec![payer, committer, followers], commits: Box::new(hub) })
 }
 
 impl<G> Setup<G> {

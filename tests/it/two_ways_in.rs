@@ -1,9 +1,11 @@
 //! Requested and published commands, in both encodings, one by one and together.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_nats::{HeaderMap, Message};
 use futures::StreamExt;
+use futures::future::join_all;
 use kassa::domain::{CommandKind, Sequence};
 use kassa::nats::{Client, Intake, JsLog};
 use kassa::port::{Commands, Log, Tail, Unanswered};
@@ -206,6 +208,34 @@ async fn orders_may_come_together_and_are_answered_together() {
         }
     }
     assert_eq!(sold, 20);
+    roles.stop(PROGRESS).await;
+}
+
+/// Many buyers of one edge leave in few messages, and each is told of its own order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_busy_edge_sends_its_buyers_together_either_way() {
+    const BUYERS: usize = 200;
+    let shop = Shop::on_one_node().await;
+    let roles = shop.start(&[Role::Committer]).await;
+    let client = shop.client().await;
+    shop.fill(&client, 1, 1_000).await;
+    let edge = client.bundled();
+    let connection = shop.nats.connect("commands").await;
+    let commands = JsLog::open(&connection, shop.subjects.stream("COMMANDS")).await.unwrap();
+    let mut orders = HashSet::new();
+    for (intake, stored) in [(Intake::Ask, 0..=0), (Intake::Publish, 1..=BUYERS / 4)] {
+        let edge = edge.clone().with_intake(intake);
+        let before = commands.end().await.unwrap();
+        let answers = join_all((0..BUYERS).map(|_| Buyer::of(&[0]).insist(&edge))).await;
+        let messages = usize::try_from(commands.end().await.unwrap().0 - before.0).unwrap();
+        assert!(stored.contains(&messages), "{messages} messages");
+        for answer in &answers {
+            assert_eq!(answer.outcome.result, OutcomeKind::Accepted, "{answer:?}");
+            assert_eq!(answer.outcome.command_id, Some(answer.buyer.id));
+            orders.insert(answer.outcome.address());
+        }
+    }
+    assert_eq!(orders.len(), 2 * BUYERS, "an order of its own for each");
     roles.stop(PROGRESS).await;
 }
 

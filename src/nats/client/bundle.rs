@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::{ASK_TIMEOUT, Client};
+use super::{ASK_TIMEOUT, Client, Intake};
 use crate::domain::{Command, CommandId, CommandKind, TraceParent};
 use crate::port::Unanswered;
 use crate::wire::{Outcome, OutcomeKind, Outgoing, kassa_type, write_commands};
@@ -31,7 +31,7 @@ pub(super) struct Leaving {
     pub(super) answer: oneshot::Sender<Result<Outcome, Unanswered>>,
 }
 
-/// Bundles the commands of one kind.
+/// Bundles the commands of one kind that go one way.
 #[derive(Clone)]
 pub(super) struct Bundler(mpsc::Sender<Leaving>);
 
@@ -39,7 +39,7 @@ pub(super) struct Bundler(mpsc::Sender<Leaving>);
 const WAITING: usize = 4_096;
 
 impl Bundler {
-    pub(super) fn start(client: Client, kind: CommandKind) -> Self {
+    pub(super) fn start(client: Client, way: (CommandKind, Intake)) -> Self {
         let (sender, mut leaving) = mpsc::channel::<Leaving>(WAITING);
         let messages = Arc::new(Semaphore::new(MESSAGES_AT_ONCE));
         tokio::spawn(async move {
@@ -60,7 +60,7 @@ impl Bundler {
                 let bundle = std::mem::replace(&mut waiting, rest);
                 let client = client.clone();
                 tokio::spawn(async move {
-                    client.ask_together(kind, bundle).await;
+                    client.send_together(way, bundle).await;
                     drop(turn);
                 });
             }
@@ -104,9 +104,9 @@ fn fitting(waiting: &[Leaving]) -> usize {
 }
 
 impl Client {
-    /// Requests several commands of one kind in one message, and answers each of them.
-    async fn ask_together(&self, kind: CommandKind, bundle: Vec<Leaving>) {
-        match self.ask_all(kind, &bundle).await {
+    /// Sends several commands of one kind in one message, and answers each of them.
+    async fn send_together(&self, way: (CommandKind, Intake), bundle: Vec<Leaving>) {
+        match self.send_all(way, &bundle).await {
             Ok(outcomes) => {
                 for (leaving, outcome) in bundle.into_iter().zip(outcomes) {
                     // Whoever no longer waits knows that it is not known.
@@ -114,18 +114,16 @@ impl Client {
                 }
             }
             Err(error) => {
-                let why = error.to_string();
                 for leaving in bundle {
-                    let error = Unanswered::Unknown(why.clone().into());
-                    let _ = leaving.answer.send(Err(error));
+                    let _ = leaving.answer.send(Err(for_each(&error)));
                 }
             }
         }
     }
 
-    async fn ask_all(
+    async fn send_all(
         &self,
-        kind: CommandKind,
+        (kind, intake): (CommandKind, Intake),
         bundle: &[Leaving],
     ) -> Result<Vec<Outcome>, Unanswered> {
         let outgoing: Vec<Outgoing<'_>> = bundle
@@ -139,8 +137,15 @@ impl Client {
         let payload = write_commands(&outgoing, self.encoding)
             .map_err(|error| Unanswered::Unsendable(error.into()))?;
         let headers = self.headers(kassa_type(kind), None);
-        let subject = self.subjects.ask(&self.source, kind);
-        let reply = self.request(subject, payload, headers, ASK_TIMEOUT).await?;
+        let reply = match (intake, bundle.first()) {
+            (Intake::Publish, Some(first)) => {
+                self.publish_message((first.id, kind), payload, headers).await?
+            }
+            (Intake::Ask, _) | (Intake::Publish, None) => {
+                let subject = self.subjects.ask(&self.source, kind);
+                self.request(subject, payload, headers, ASK_TIMEOUT).await?
+            }
+        };
         let outcomes: Vec<Outcome> = self
             .encoding
             .read(&reply.payload)
@@ -149,6 +154,16 @@ impl Client {
             return Err(Unanswered::Unknown("not every command was answered".into()));
         }
         Ok(outcomes)
+    }
+}
+
+/// What a message without an outcome means for each command in it.
+fn for_each(error: &Unanswered) -> Unanswered {
+    match error {
+        Unanswered::Accepted { command_seq } => Unanswered::Accepted { command_seq: *command_seq },
+        Unanswered::Busy { retry_after } => Unanswered::Busy { retry_after: *retry_after },
+        Unanswered::Unsendable(cause) => Unanswered::Unsendable(cause.to_string().into()),
+        Unanswered::Unknown(cause) => Unanswered::Unknown(cause.to_string().into()),
     }
 }
 

@@ -46,12 +46,12 @@ pub struct Client {
     encoding: Encoding,
     outcomes: Arc<Outcomes>,
     intake: Intake,
-    /// One for each kind of command, when commands travel together.
-    bundlers: Arc<HashMap<CommandKind, Bundler>>,
+    /// One for each kind of command and each way in, when commands travel together.
+    bundlers: Arc<HashMap<(CommandKind, Intake), Bundler>>,
 }
 
 /// How commands are sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Intake {
     /// Requested; published when nobody answers.
     #[default]
@@ -126,12 +126,13 @@ impl Client {
         self
     }
 
-    /// The same client, whose requested commands travel together: those that come while others
-    /// are under way leave in one message. For edges with many buyers at once.
+    /// The same client, whose commands travel together: those that come while others are under
+    /// way leave in one message. For edges with many buyers at once.
     #[must_use]
     pub fn bundled(mut self) -> Self {
-        let start = |kind| (kind, Bundler::start(self.clone(), kind));
-        self.bundlers = Arc::new(CommandKind::ALL.into_iter().map(start).collect());
+        let ways = |kind| [(kind, Intake::Ask), (kind, Intake::Publish)];
+        let start = |way| (way, Bundler::start(self.clone(), way));
+        self.bundlers = Arc::new(CommandKind::ALL.into_iter().flat_map(ways).map(start).collect());
         self
     }
 
@@ -192,17 +193,50 @@ impl Client {
         command: &Command,
         trace: Option<&TraceParent>,
     ) -> Result<Outcome, Unanswered> {
-        let (payload, mut headers) = self.message(id, command, trace)?;
+        let (payload, headers) = self.message(id, command, trace)?;
+        let message = self.publish_message((id, command.kind()), payload, headers).await?;
+        self.read(&message)
+    }
+
+    /// Publishes a message whose first command is `id`, and waits for what comes back.
+    async fn publish_message(
+        &self,
+        (id, kind): (CommandId, CommandKind),
+        payload: Bytes,
+        mut headers: HeaderMap,
+    ) -> Result<Message, Unanswered> {
         let (reply_to, outcome) = self.outcomes.expect(id);
         headers.insert(headers::KASSA_REPLY_TO, reply_to.subject.as_str());
-        let subject = self.subjects.command(&self.source, command.kind());
+        let subject = self.subjects.command(&self.source, kind);
         let deadline = Instant::now() + OUTCOME_TIMEOUT;
         let ack = self.request(subject, payload, headers, PUBLISH_TIMEOUT).await?;
         let command_seq = read_ack(&ack)?;
         match tokio::time::timeout_at(deadline, outcome).await {
-            Ok(Ok(message)) => self.read(&message),
+            Ok(Ok(message)) => Ok(message),
             Ok(Err(_)) | Err(_) => Err(Unanswered::Accepted { command_seq }),
         }
+    }
+
+    /// Sends a command one way, with others when they travel together.
+    async fn send_by(
+        &self,
+        intake: Intake,
+        (id, command): (CommandId, &Command),
+        trace: Option<&TraceParent>,
+    ) -> Result<Outcome, Unanswered> {
+        let Some(bundler) = self.bundlers.get(&(command.kind(), intake)) else {
+            return match intake {
+                Intake::Ask => self.ask(id, command, trace).await,
+                Intake::Publish => Box::pin(self.publish(id, command, trace)).await,
+            };
+        };
+        let operation = match intake {
+            Intake::Ask => operation::REQUEST,
+            Intake::Publish => operation::PUBLISH,
+        };
+        let sending = Sending::start(operation, (id, command), trace);
+        let along = sending.trace().cloned();
+        sending.end(bundler.send(id, command.clone(), along).await)
     }
 
     fn message(
@@ -266,21 +300,14 @@ impl Commands for Client {
         trace: Option<&TraceParent>,
     ) -> Result<Outcome, Unanswered> {
         if self.intake == Intake::Ask {
-            let answered = match self.bundlers.get(&command.kind()) {
-                Some(bundler) => {
-                    let sending = Sending::start(operation::REQUEST, (id, command), trace);
-                    let along = sending.trace().cloned();
-                    sending.end(bundler.send(id, command.clone(), along).await)
-                }
-                None => self.ask(id, command, trace).await,
-            };
-            match answered {
+            match self.send_by(Intake::Ask, (id, command), trace).await {
                 // Nobody answered, or the answer was lost: the same command, stored this time.
                 Err(Unanswered::Unknown(_)) => {}
                 answered => return answered,
             }
         }
-        self.publish(id, command, trace).await
+        // Apart: most commands never come here, and every sender would carry the room for it.
+        Box::pin(self.send_by(Intake::Publish, (id, command), trace)).await
     }
 }
 

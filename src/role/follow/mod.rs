@@ -13,7 +13,7 @@ use crate::engine::{Candidate, Ended, Error, Follower, Output, Projection, drive
 use crate::port::{Clock, Lease, Log, ReadError, new_uuid};
 use crate::telemetry;
 
-pub use hub::Hub;
+pub use hub::{Follow, Hub};
 use watched::Watched;
 
 /// Pause before a follower that lost its server, or its lease, looks again.
