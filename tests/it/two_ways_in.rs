@@ -239,6 +239,26 @@ async fn a_busy_edge_sends_its_buyers_together_either_way() {
     roles.stop(PROGRESS).await;
 }
 
+/// A basket that cannot be read spoils the message it travels in, and nobody else's order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_bad_command_among_many_is_refused_alone() {
+    let shop = Shop::on_one_node().await;
+    let roles = shop.start(&[Role::Committer]).await;
+    let client = shop.client().await;
+    shop.fill(&client, 1, 1_000).await;
+    let edge = client.bundled();
+    for intake in [Intake::Ask, Intake::Publish] {
+        let edge = edge.clone().with_intake(intake);
+        let buyers = (0..20).map(|number| Buyer::of(if number == 7 { &[] } else { &[0] }));
+        let answers = join_all(buyers.map(|buyer| buyer.insist(&edge))).await;
+        for (number, answer) in answers.iter().enumerate() {
+            let refused = answer.outcome.result == OutcomeKind::Refused;
+            assert_eq!(refused, number == 7, "{answer:?}");
+        }
+    }
+    roles.stop(PROGRESS).await;
+}
+
 /// What cannot be understood is refused, listed for a human, and in nobody's way.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_poison_command_is_refused_and_nothing_else_is_lost() {

@@ -107,10 +107,16 @@ impl Client {
     /// Sends several commands of one kind in one message, and answers each of them.
     async fn send_together(&self, way: (CommandKind, Intake), bundle: Vec<Leaving>) {
         match self.send_all(way, &bundle).await {
-            Ok(outcomes) => {
+            Ok(Some(outcomes)) => {
                 for (leaving, outcome) in bundle.into_iter().zip(outcomes) {
                     // Whoever no longer waits knows that it is not known.
                     let _ = leaving.answer.send(busy_or(outcome));
+                }
+            }
+            // One of them spoils the message for all; alone, each is decided by itself.
+            Ok(None) => {
+                for Leaving { id, command, trace, answer } in bundle {
+                    let _ = answer.send(self.send_alone(way.1, (id, &command), trace).await);
                 }
             }
             Err(error) => {
@@ -121,11 +127,24 @@ impl Client {
         }
     }
 
+    async fn send_alone(
+        &self,
+        intake: Intake,
+        (id, command): (CommandId, &Command),
+        trace: Option<TraceParent>,
+    ) -> Result<Outcome, Unanswered> {
+        match intake {
+            Intake::Ask => self.ask_alone(id, command, trace.as_ref()).await,
+            Intake::Publish => self.publish_and_wait(id, command, trace.as_ref()).await,
+        }
+    }
+
+    /// The outcomes of all; none when the message was refused as a whole.
     async fn send_all(
         &self,
         (kind, intake): (CommandKind, Intake),
         bundle: &[Leaving],
-    ) -> Result<Vec<Outcome>, Unanswered> {
+    ) -> Result<Option<Vec<Outcome>>, Unanswered> {
         let outgoing: Vec<Outgoing<'_>> = bundle
             .iter()
             .map(|leaving| Outgoing {
@@ -146,14 +165,16 @@ impl Client {
                 self.request(subject, payload, headers, ASK_TIMEOUT).await?
             }
         };
-        let outcomes: Vec<Outcome> = self
-            .encoding
-            .read(&reply.payload)
-            .map_err(|error| Unanswered::Unknown(error.into()))?;
+        let read = self.encoding.read::<Vec<Outcome>>(&reply.payload);
+        let outcomes = match read {
+            Ok(outcomes) => outcomes,
+            Err(_) if self.read(&reply).is_ok() => return Ok(None),
+            Err(error) => return Err(Unanswered::Unknown(error.into())),
+        };
         if outcomes.len() != bundle.len() {
             return Err(Unanswered::Unknown("not every command was answered".into()));
         }
-        Ok(outcomes)
+        Ok(Some(outcomes))
     }
 }
 
