@@ -100,8 +100,21 @@ impl fmt::Display for Failure {
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         let code = error.chain().find_map(code_of).unwrap_or(Code::Failure);
-        Self::new(code, format!("{error:#}"))
+        Self::new(code, chain(&error))
     }
+}
+
+/// An error and its causes. Some libraries say the cause in the error as well; once is enough.
+fn chain(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if said.is_empty() {
+            said = cause;
+        } else if !said.ends_with(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
 }
 
 /// The code of an error that has one.

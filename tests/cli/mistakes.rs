@@ -70,6 +70,7 @@ fn nobody_at_the_address_is_told_apart_from_a_server_that_says_no() {
     let (status, said) = failure(&nobody);
     assert_eq!(status, 6, "{said}");
     assert!(said.contains("KASSA-NATS-UNREACHABLE") && said.contains("kassa dev"), "{said}");
+    assert_eq!(said.matches("Connection refused").count(), 1, "a cause is told once: {said}");
     let locked = Server::start(true, "authorization { user: a, password: b }\n");
     let (status, said) = locked.type_in(&["doctor"]);
     assert_eq!(status, 4, "{said}");
