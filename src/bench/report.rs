@@ -72,7 +72,8 @@ pub struct Report {
     pub raw_batch_msgs_per_s: f64,
     /// Orders a second to raw messages a second.
     pub ratio_to_raw: f64,
-    /// The most memory this process had. Units: MB. None where the system does not tell.
+    /// The most memory this process had while the load ran: every role, the load generator, and
+    /// what both know of every order. Units: MB. None where the system does not tell.
     pub peak_memory_mb: Option<u64>,
     /// How long the verifier took over the whole log. Units: seconds.
     pub verified_in_s: f64,
