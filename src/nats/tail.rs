@@ -244,7 +244,8 @@ impl Tail for JsTail {
     fn remaining(&self) -> u64 {
         // A copy that is behind has no more to come, and its leader has.
         let more = u64::from(self.handed_on < self.end);
-        self.remaining.max(more)
+        let held = u64::try_from(self.held.len()).unwrap_or(u64::MAX);
+        self.remaining.saturating_add(held).max(more)
     }
 }
 

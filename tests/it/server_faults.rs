@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use kassa::domain::Sequence;
+use kassa::nats::{JsLog, Scratch};
+use kassa::port::{Batch, Log, Message, Tail};
 use kassa::run::Role;
 use serde_json::{Value, json};
 
 use crate::support::buyers::Crowd;
+use crate::support::nats::Nats;
 use crate::support::shop::Shop;
 use crate::support::truth::prove;
 use crate::support::{PROGRESS, eventually};
@@ -43,6 +47,48 @@ async fn leader(shop: &Shop) -> usize {
         leader.strip_prefix('n')?.parse().ok()
     };
     eventually("the log has a leader", ELECTION + PROGRESS, leads).await
+}
+
+/// The copy of a server that was away ends too early, and its consumers call that the end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_believes_no_copy_that_is_behind() {
+    let mut nats = Nats::three_in_a_hurry().await;
+    let connection = nats.connect("writer").await;
+    let config = json!({
+        "name": "COPIES", "subjects": ["copies.>"], "storage": "file", "num_replicas": 3,
+        "allow_atomic": true,
+    });
+    let create = async || Scratch::create(&connection, "COPIES", &config).await.ok();
+    eventually("the stream is there", ELECTION + PROGRESS, create).await;
+    let log = JsLog::open(&connection, "COPIES".to_owned()).await.unwrap();
+    let large = Message {
+        subject: "copies.a".to_owned(),
+        payload: vec![7; 64 * 1024].into(),
+        ..Message::default()
+    };
+    let batch = Batch { messages: vec![large; 50], expected_end: None };
+    let write = async || log.commit(&batch).await.ok();
+    eventually("the first messages are stored", ELECTION + PROGRESS, write).await;
+    nats.servers[0].kill().await;
+    for _ in 0..10 {
+        eventually("more is stored", ELECTION + PROGRESS, write).await;
+    }
+    nats.servers[0].restart().await.unwrap();
+    let end = async || log.end().await.ok();
+    let end = eventually("the end is told", ELECTION + PROGRESS, end).await;
+    // Consumers are made on all three servers, in turn, while one of them catches up.
+    for _ in 0..24 {
+        let follow = async || log.follow("copies.a", Sequence::START).await.ok();
+        let mut tail = eventually("a reader is let in", ELECTION + PROGRESS, follow).await;
+        let mut reached = Sequence::START;
+        while 0 < tail.remaining() {
+            for entry in tail.next(256).await.unwrap() {
+                assert_eq!(entry.sequence, reached.next());
+                reached = entry.sequence;
+            }
+        }
+        assert_eq!(reached, end);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
