@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, ensure};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -58,7 +59,7 @@ pub async fn bench_engine(options: &EngineOptions) -> anyhow::Result<EngineRepor
     let mut state = Snapshot::default();
     let abort = CancellationToken::new();
     ensure!(open(&events, &subjects, &mut state, &SystemClock, &abort).await?, "not opened");
-    let feed = Feed::new(options)?;
+    let (feed, answering) = Feed::start(options)?;
     let rules = Rules {
         policy: Policy::default(),
         bounds: Bounds::default(),
@@ -67,6 +68,7 @@ pub async fn bench_engine(options: &EngineOptions) -> anyhow::Result<EngineRepor
     };
     let mut committer = Committer::new(state, rules, subjects, (SystemClock, feed.clone()), None);
     drive(&mut committer, &mut feed.clone(), &events, &abort).await?;
+    answering.abort();
     let report = feed.report()?;
     world.stop().await;
     Ok(report)
@@ -77,6 +79,7 @@ pub async fn bench_engine(options: &EngineOptions) -> anyhow::Result<EngineRepor
 struct Feed {
     orders: Arc<Mutex<Orders>>,
     more: Arc<Notify>,
+    answers: mpsc::UnboundedSender<Vec<(AnswerTo, Outcome)>>,
 }
 
 struct Orders {
@@ -101,7 +104,8 @@ struct UnderWay {
 }
 
 impl Feed {
-    fn new(options: &EngineOptions) -> anyhow::Result<Self> {
+    /// The buyers, on a task of their own: the committer does not wait while they think.
+    fn start(options: &EngineOptions) -> anyhow::Result<(Self, JoinHandle<()>)> {
         let mut orders = Orders {
             ready: VecDeque::new(),
             filling: 0,
@@ -121,7 +125,23 @@ impl Feed {
                 orders.ready.push_back(arrived(command, "catalogue", None)?);
             }
         }
-        Ok(Self { orders: Arc::new(Mutex::new(orders)), more: Arc::default() })
+        let (answers, answered) = mpsc::unbounded_channel();
+        let feed = Self { orders: Arc::new(Mutex::new(orders)), more: Arc::default(), answers };
+        let answering = tokio::spawn(feed.clone().answer(answered));
+        Ok((feed, answering))
+    }
+
+    async fn answer(self, mut answered: mpsc::UnboundedReceiver<Vec<(AnswerTo, Outcome)>>) {
+        while let Some(answers) = answered.recv().await {
+            let mut orders = self.orders();
+            for (to, outcome) in answers {
+                if let Err(error) = orders.answered(to.subject.parse().ok(), &outcome) {
+                    orders.error = Some(format!("{error:#}"));
+                }
+            }
+            drop(orders);
+            self.more.notify_one();
+        }
     }
 
     fn orders(&self) -> MutexGuard<'_, Orders> {
@@ -260,13 +280,7 @@ impl engine::Source for Feed {
 
 impl Replies for Feed {
     fn send(&self, answers: Vec<(AnswerTo, Outcome)>) {
-        let mut orders = self.orders();
-        for (to, outcome) in answers {
-            if let Err(error) = orders.answered(to.subject.parse().ok(), &outcome) {
-                orders.error = Some(format!("{error:#}"));
-            }
-        }
-        drop(orders);
-        self.more.notify_one();
+        // Nobody answers any more once the benchmark is over.
+        drop(self.answers.send(answers));
     }
 }

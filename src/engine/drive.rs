@@ -37,6 +37,15 @@ pub trait Machine: Send {
     /// [`Error`] when the batch cannot be built.
     fn draft(&mut self, last: bool) -> Result<Option<Batch>, Error>;
 
+    /// The batch under way, if there is one, is on the wire: the time to work on the next.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when what waits does not fit.
+    fn meanwhile(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// When it wants to be asked again, whatever else happens.
     fn wake_at(&self) -> Option<Instant>;
 
@@ -148,10 +157,14 @@ where
 {
     let mut flight: Option<Flight<'_>> = None;
     let mut open = true;
+    let mut asked = true;
     loop {
         if flight.is_none() {
             match machine.draft(!open)? {
-                Some(batch) => flight = Some(send(log, batch)),
+                Some(batch) => {
+                    flight = Some(send(log, batch));
+                    asked = false;
+                }
                 None if open => {}
                 None => return Ok(Ended::Drained),
             }
@@ -181,6 +194,11 @@ where
                         }
                     }
                 }
+            }
+            // Asked after the flight, which has sent its bytes when it is first asked.
+            () = std::future::ready(()), if !asked => {
+                asked = true;
+                machine.meanwhile()?;
             }
             inputs = source.next(room), if open && 0 < room => match inputs? {
                 Some(inputs) => machine.take_in(inputs).await?,

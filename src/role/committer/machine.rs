@@ -312,8 +312,11 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
         // The buffer is used again.
         self.draft.commit = draft.commit;
         self.waiting.pass();
-        self.fill()?;
         Ok(Some(batch))
+    }
+
+    fn meanwhile(&mut self) -> Result<(), Error> {
+        self.fill()
     }
 
     fn wake_at(&self) -> Option<Instant> {
