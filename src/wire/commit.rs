@@ -1,18 +1,30 @@
 //! A commit: one message with the events of many commands.
 //!
-//! Shape: `{v, epoch, number, at_ms, position, prev_hash, events: [record …]}`, MessagePack.
+//! Shape: `{v, epoch, number, at_ms, position, prev_hash, events}`, MessagePack. In version 2
+//! `events` are the bytes of a packed `[record …]`; in version 1, no longer written, the array
+//! stands there as it is.
+
+use std::fmt;
 
 use bytes::Bytes;
 use rmp::encode::{write_array_len, write_bin, write_map_len, write_str, write_uint};
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::chain::Hash;
 use super::encoding::message_pack;
 use super::event::{ReadRecord, Record};
+use super::pack::{pack, unpack};
 use crate::domain::{Recorded, Sequence, Timestamp};
 
 /// The version in which this build writes commits.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
+
+/// `Kassa-Type` of a commit as this build writes it.
+pub const COMMIT_TYPE: &str = "commit/2";
+
+/// `Kassa-Type` of every commit that this build reads.
+pub(super) const COMMIT_TYPES: [&str; 2] = ["commit/1", COMMIT_TYPE];
 
 /// What every commit says of itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,7 +64,43 @@ struct CommitShape {
     at: Timestamp,
     position: Sequence,
     prev_hash: Hash,
-    events: Vec<ReadRecord>,
+    events: Events,
+}
+
+/// The events of a commit, by the version that has them so.
+struct Events {
+    version: u64,
+    records: Vec<ReadRecord>,
+}
+
+impl<'de> Deserialize<'de> for Events {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EventsVisitor)
+    }
+}
+
+struct EventsVisitor;
+
+impl<'de> Visitor<'de> for EventsVisitor {
+    type Value = Events;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("events, packed or as an array")
+    }
+
+    fn visit_bytes<E: serde::de::Error>(self, packed: &[u8]) -> Result<Events, E> {
+        let plain = unpack(packed).map_err(E::custom)?;
+        let records = Vec::deserialize(&mut message_pack(&plain)).map_err(E::custom)?;
+        Ok(Events { version: 2, records })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Events, A::Error> {
+        let mut records = Vec::new();
+        while let Some(record) = seq.next_element()? {
+            records.push(record);
+        }
+        Ok(Events { version: 1, records })
+    }
 }
 
 impl Commit {
@@ -65,8 +113,10 @@ impl Commit {
     pub fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
         let shape = CommitShape::deserialize(&mut message_pack(payload))
             .map_err(|error| DecodeError(error.to_string()))?;
-        if shape.v != VERSION {
-            return Err(DecodeError(format!("version {}, this build reads {VERSION}", shape.v)));
+        let Events { version, records } = shape.events;
+        if shape.v != version {
+            let why = format!("version {}, and its events are those of {version}", shape.v);
+            return Err(DecodeError(why));
         }
         let head = CommitHead {
             epoch: shape.epoch,
@@ -75,7 +125,7 @@ impl Commit {
             position: shape.position,
             prev_hash: shape.prev_hash,
         };
-        Ok(Self { head, events: shape.events.into_iter().map(|read| read.0).collect() })
+        Ok(Self { head, events: records.into_iter().map(|read| read.0).collect() })
     }
 }
 
@@ -96,11 +146,13 @@ pub struct Mark {
     count: u32,
 }
 
-/// Room for everything but the events: field names, five integers, a hash.
-const HEAD_BYTES: usize = 160;
+/// Room for everything but the events: field names, five integers, a hash;
+/// and what zstd adds to bytes it cannot pack: one in 256 of at most a quarter of a million.
+const HEAD_BYTES: usize = 160 + 1024;
 
 impl CommitDraft {
-    /// Bytes the commit would have now, its head included.
+    /// Bytes the commit has at most now, its head included: it is packed when it is sealed, and
+    /// what cannot be packed tighter keeps its size.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.events.len().saturating_add(HEAD_BYTES)
@@ -144,22 +196,20 @@ impl CommitDraft {
     ///
     /// What the encoder says; writing to memory does not fail.
     pub fn seal(&mut self, head: &CommitHead) -> Result<Bytes, DecodeError> {
-        let events = std::mem::take(&mut self.events);
+        let wrong = |error: &dyn fmt::Display| DecodeError(error.to_string());
         let count = std::mem::take(&mut self.count);
-        // The next commit will be about as large.
-        self.events.reserve(events.len().min(64 * 1024));
-        let mut out = Vec::with_capacity(events.len().saturating_add(HEAD_BYTES));
-        write_head(&mut out, head, count).map_err(|error| DecodeError(error.to_string()))?;
-        out.extend_from_slice(&events);
+        let mut plain = Vec::with_capacity(self.events.len().saturating_add(HEAD_BYTES));
+        write_array_len(&mut plain, count).map_err(|error| wrong(&error))?;
+        plain.append(&mut self.events);
+        let packed = pack(&plain).map_err(|error| wrong(&error))?;
+        let mut out = Vec::with_capacity(packed.len().saturating_add(HEAD_BYTES));
+        write_head(&mut out, head).map_err(|error| wrong(&error))?;
+        write_bin(&mut out, &packed).map_err(|error| wrong(&error))?;
         Ok(out.into())
     }
 }
 
-fn write_head(
-    out: &mut Vec<u8>,
-    head: &CommitHead,
-    events: u32,
-) -> Result<(), rmp::encode::ValueWriteError> {
+fn write_head(out: &mut Vec<u8>, head: &CommitHead) -> Result<(), rmp::encode::ValueWriteError> {
     write_map_len(out, 7)?;
     let integers = [
         ("v", VERSION),
@@ -174,7 +224,5 @@ fn write_head(
     }
     write_str(out, "prev_hash")?;
     write_bin(out, &head.prev_hash.0)?;
-    write_str(out, "events")?;
-    write_array_len(out, events)?;
-    Ok(())
+    write_str(out, "events")
 }

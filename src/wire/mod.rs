@@ -13,6 +13,7 @@ mod fingerprint;
 pub mod headers;
 mod ledger;
 mod outcome;
+mod pack;
 mod position;
 mod snapshot;
 mod subject;
@@ -23,7 +24,7 @@ pub use command::{
     Arrival, COMMAND_BYTES_MAX, COMMANDS_PER_MESSAGE_MAX, Envelope, Outgoing, Received, kassa_type,
     read_commands, write_command, write_commands,
 };
-pub use commit::{Commit, CommitDraft, CommitHead, DecodeError, Mark};
+pub use commit::{COMMIT_TYPE, Commit, CommitDraft, CommitHead, DecodeError, Mark};
 pub use encoding::{Encoding, EncodingError};
 pub use event::{SHAPES, event_as_json};
 pub use feed::feed_message;

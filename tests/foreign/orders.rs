@@ -9,7 +9,8 @@ use tokio::process::Command;
 use super::dev::Dev;
 
 /// The versions this was tried with.
-const PYTHON: &[&str] = &["nats-py==2.16.0", "msgpack==1.2.4", "blake3==1.0.11"];
+const PYTHON: &[&str] =
+    &["nats-py==2.16.0", "msgpack==1.2.4", "blake3==1.0.11", "zstandard==0.25.0"];
 const NODE: &[&str] = &[
     "@nats-io/transport-node@3.4.0",
     "@nats-io/jetstream@3.4.0",

@@ -15,6 +15,7 @@ import uuid
 import blake3
 import msgpack
 import nats
+import zstandard
 from nats.errors import NoRespondersError
 
 ENCODINGS = {
@@ -116,11 +117,11 @@ class Shop:
         for number in range(1, commits + 1):
             message = await log.next_msg(timeout=PATIENCE)
             commit = msgpack.unpackb(message.data)
-            assert message.headers["Kassa-Type"] == "commit/1"
+            assert message.headers["Kassa-Type"] == "commit/2"
             assert commit["number"] == number, commit["number"]
             assert commit["prev_hash"] == hash_before, f"the chain is broken at {number}"
             hash_before = blake3.blake3(message.data).digest()
-            events += len(commit["events"])
+            events += len(msgpack.unpackb(zstandard.decompress(commit["events"])))
         return {"commits": commits, "events": events}
 
 

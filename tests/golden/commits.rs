@@ -12,10 +12,10 @@ use kassa::wire::{Commit, CommitHead, Hash, Snapshot};
 
 use crate::events::placed;
 use crate::refusals::every_refusal;
-use crate::shelf::{Golden, none_unread, same};
+use crate::shelf::{Golden, alike, none_unread, standing};
 use crate::things::{
-    NOON, also, amount, asked, command, commit_as_json, currency, encode, head, order, price, sku,
-    source, text, token, trace, unasked, units,
+    NOON, also, amount, asked, command, commit_as_json, currency, encode, head, order, plain,
+    price, sku, source, text, token, trace, unasked, units,
 };
 
 const PLACE: &str = "commits";
@@ -29,6 +29,11 @@ fn every_commit() -> Vec<(&'static str, Commit)> {
         ("every_refusal", Commit { head: head(80, 88_200), events: refused() }),
         ("every_word", Commit { head: head(81, 88_201), events: every_word() }),
     ]
+}
+
+/// The bytes of a file that is never written anew.
+fn stood(name: &str) -> Vec<u8> {
+    standing(PLACE, name, &Golden::new("commit", None, &[], serde_json::Value::Null)).bytes()
 }
 
 fn opened() -> Commit {
@@ -65,7 +70,7 @@ fn first_minutes() -> Commit {
         provider_ref: token("pi_3N9x"),
     };
     let confirmed = OrderConfirmed { order_id: order(1), asked_at: NOON };
-    let first = Hash::of(&encode(&opened()));
+    let first = Hash::of(&stood("opened-1"));
     let at = Timestamp(NOON.0 + 61_000);
     Commit {
         head: CommitHead { epoch: 1, number: 2, at, position: Sequence(6), prev_hash: first },
@@ -165,12 +170,23 @@ fn every_word() -> Vec<Recorded> {
 fn a_commit_is_read_for_ever_and_written_as_it_was() {
     let mut read = BTreeSet::new();
     for (name, commit) in every_commit() {
-        let today = Golden::new("commit", Some(1), &encode(&commit), commit_as_json(&commit));
-        let golden = same(PLACE, name, &today);
-        let decoded = Commit::decode(&golden.bytes())
-            .unwrap_or_else(|error| panic!("tests/golden/{PLACE}/{name}.json: {error}"));
-        assert_eq!(decoded, commit, "tests/golden/{PLACE}/{name}.json is read as something else");
-        read.insert(name.to_owned());
+        for version in [1, 2] {
+            let file = format!("{name}-{version}");
+            let (bytes, says) = (encode(&commit), commit_as_json(&commit));
+            let today = Golden::new("commit", Some(version), &bytes, says);
+            let golden = standing(PLACE, &file, &today);
+            if version == 2 {
+                // The next release of zstd may pack the same bytes differently.
+                alike(PLACE, &file, (&golden, &today), |bytes| {
+                    let (head, records) = plain(bytes);
+                    [head, &records].concat()
+                });
+            }
+            let decoded = Commit::decode(&golden.bytes())
+                .unwrap_or_else(|error| panic!("tests/golden/{PLACE}/{file}.json: {error}"));
+            assert_eq!(decoded, commit, "tests/golden/{PLACE}/{file}.json says something else");
+            read.insert(file);
+        }
     }
     none_unread(PLACE, &read);
 }
@@ -178,8 +194,9 @@ fn a_commit_is_read_for_ever_and_written_as_it_was() {
 #[test]
 fn the_first_commits_of_a_market_fold_to_its_stock() {
     let mut state = Snapshot::default();
-    for (sequence, commit) in [(1, opened()), (2, first_minutes())] {
-        state.follow(Sequence(sequence), &encode(&commit)).unwrap();
+    // A log goes on in the version of today wherever it began.
+    for (sequence, payload) in [(1, stood("opened-1")), (2, encode(&first_minutes()))] {
+        state.follow(Sequence(sequence), &payload).unwrap();
     }
     let left = |name| state.market.item(&sku(name)).unwrap().stock.on_hand();
     assert_eq!((left("MUG-01"), left("TEA-07")), (498, 499));

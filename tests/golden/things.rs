@@ -96,6 +96,27 @@ pub(crate) fn encode(commit: &Commit) -> Vec<u8> {
     draft.seal(&commit.head).unwrap().to_vec()
 }
 
+/// What a commit says before its events, and the records of its events as they were written,
+/// whichever version holds them.
+pub(crate) fn plain(payload: &[u8]) -> (&[u8], Vec<u8>) {
+    let name = b"\xa6events";
+    let at = payload.windows(name.len()).position(|bytes| bytes == name).unwrap();
+    let (head, named) = payload.split_at(at);
+    let events = &named[name.len()..];
+    let packed = match events[0] {
+        0xc4 => Some(&events[2..]),
+        0xc5 => Some(&events[3..]),
+        _ => None,
+    };
+    let array = packed
+        .map_or_else(|| events.to_vec(), |packed| zstd::bulk::decompress(packed, 65_536).unwrap());
+    let records = match array[0] {
+        0xdc => 3,
+        _ => 1,
+    };
+    (head, array[records..].to_vec())
+}
+
 /// A commit for people: what is bytes in it, in hexadecimal digits.
 pub(crate) fn commit_as_json(commit: &Commit) -> Value {
     json!({

@@ -7,6 +7,7 @@ use kassa::domain::verify::Invariant;
 use kassa::domain::{Event, Sequence};
 use kassa::port::Entry;
 use kassa::wire::{Commit, Ledger};
+use rmp::encode::write_bin;
 
 use crate::planting::{At, Fault, stored, told};
 use crate::shop::{CALLED_OFF, FULFILLED, PAID_LATE, order, subjects, units};
@@ -186,16 +187,28 @@ fn unknown_event(story: &mut Story) -> At {
     let (position, _) = story.of_sku("sku_repriced", "GIFT");
     let (from, to) = (b"sku_repriced", b"sku_repraised");
     respelt(story, position, |payload| {
+        let (head, mut events) = unpacked(payload);
         // A name of 12 letters, and then of 13.
-        let found = payload.windows(from.len()).position(|bytes| bytes == from);
+        let found = events.windows(from.len()).position(|bytes| bytes == from);
         let start = found.expect("the commit holds it");
-        payload.splice(start - 1..start + from.len(), [&[0xa0 | 13], &to[..]].concat());
+        events.splice(start - 1..start + from.len(), [&[0xa0 | 13], &to[..]].concat());
+        *payload = head;
+        write_bin(payload, &zstd::bulk::compress(&events, 1).unwrap()).unwrap();
     })
+}
+
+/// A commit up to its events, and its events.
+fn unpacked(payload: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let magic = [0x28, 0xb5, 0x2f, 0xfd];
+    let frame = payload.windows(magic.len()).position(|bytes| bytes == magic).unwrap();
+    let name = b"\xa6events";
+    let head = payload.windows(name.len()).position(|bytes| bytes == name).unwrap() + name.len();
+    (payload[..head].to_vec(), zstd::bulk::decompress(&payload[frame..], 65_536).unwrap())
 }
 
 fn unknown_version(story: &mut Story) -> At {
     let (position, _) = story.of_sku("sku_repriced", "GIFT");
-    respelt(story, position, |payload| replace(payload, b"\xa1v\x01", b"\xa1v\x09"))
+    respelt(story, position, |payload| replace(payload, b"\xa1v\x02", b"\xa1v\x09"))
 }
 
 /// A commit that moves no stock, so that nothing but its number is missed.
@@ -275,11 +288,13 @@ fn lose_beginning(mut entries: Vec<Entry>) -> (Vec<Entry>, At) {
 /// In a reason that a person gave: it means nothing to anybody but the chain.
 fn flip_bit(mut entries: Vec<Entry>) -> (Vec<Entry>, At) {
     let story = Story::of(&entries);
-    let (position, _) = story.of_order("cancel_requested", order(CALLED_OFF));
-    let mut payload = entries[position].payload.to_vec();
-    let found = payload.windows(6).position(|bytes| bytes == b"change");
-    payload[found.expect("the reason is in it")] ^= 1;
-    entries[position].payload = payload.into();
+    let (position, index) = story.of_order("cancel_requested", order(CALLED_OFF));
+    let Commit { head, mut events } = Commit::decode(&entries[position].payload).unwrap();
+    let Event::CancelRequested(event) = &mut events[index].event else { unreachable!() };
+    let mut reason = event.reason.as_str().as_bytes().to_vec();
+    reason[0] ^= 1;
+    event.reason = std::str::from_utf8(&reason).unwrap().try_into().unwrap();
+    entries[position].payload = sealed(&head, &events);
     let at = next_commit(&entries, position);
     (entries, at)
 }

@@ -15,7 +15,7 @@ use crate::domain::{Address, Market, OrderId, Policy, Recorded, Sequence, Source
 use crate::engine::{Error, Machine};
 use crate::port::{AnswerTo, Arrived, Batch, Clock, Committed, Message, Replies};
 use crate::wire::{
-    Chain, CommitHead, Hash, Ledger, Outcome, OutcomeKind, Snapshot, Subjects, headers,
+    COMMIT_TYPE, Chain, CommitHead, Hash, Ledger, Outcome, OutcomeKind, Snapshot, Subjects, headers,
 };
 
 /// How often deadlines are looked at. Overdue holds resolve within seconds; four looks a second
@@ -30,7 +30,8 @@ const SWEPT_AT_ONCE: usize = 200;
 pub struct Bounds {
     /// Commands.
     pub commands: usize,
-    /// Bytes of the commit itself. A batch above 256 KiB spans two Raft entries.
+    /// Bytes of the commit before it is packed. It may be that nothing in it can be packed
+    /// tighter, and a message of the log has at most 256 KiB.
     pub bytes: usize,
     /// SKUs whose stock it moves, each of which may need a ledger entry.
     pub skus: usize,
@@ -38,7 +39,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { commands: 500, bytes: 192 * 1024, skus: 500 }
+        Self { commands: 500, bytes: 240 * 1024, skus: 500 }
     }
 }
 
@@ -375,7 +376,7 @@ pub(super) fn commit_message(
 ) -> Message {
     Message {
         subject: subjects.commit(),
-        headers: vec![(headers::KASSA_TYPE, "commit/1".to_owned())],
+        headers: vec![(headers::KASSA_TYPE, COMMIT_TYPE.to_owned())],
         payload,
         expected: Some(expected),
     }

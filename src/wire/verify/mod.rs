@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::chain::{Chain, Hash};
 use super::command::{Arrival, read_commands};
-use super::commit::Commit;
+use super::commit::{COMMIT_TYPE, COMMIT_TYPES, Commit};
 use super::ledger::Ledger;
 use super::subject::Subjects;
 use crate::domain::market::LedgerEntry;
@@ -28,9 +28,6 @@ pub struct Stored<'a> {
     /// Its payload.
     pub payload: &'a [u8],
 }
-
-/// What the header of every commit says.
-pub(super) const COMMIT_TYPE: &str = "commit/1";
 
 /// Reads a log from its first message and checks every promise about it.
 ///
@@ -179,7 +176,7 @@ impl Verifier {
     fn take_commit(&mut self, stored: &Stored<'_>) {
         let Stored { sequence, payload, .. } = *stored;
         self.found.commits = self.found.commits.saturating_add(1);
-        if stored.kassa_type != Some(COMMIT_TYPE) {
+        if !stored.kassa_type.is_some_and(|kind| COMMIT_TYPES.contains(&kind)) {
             let what = format!("Kassa-Type is {:?}, not {COMMIT_TYPE}", stored.kassa_type);
             self.report(sequence, Invariant::I7, what);
         }
