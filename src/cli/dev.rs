@@ -140,7 +140,7 @@ pub(super) async fn dev(session: &Session, arguments: DevArguments) -> Result<()
         Ok((config, connected)) => {
             let traffic = !arguments.no_traffic;
             let shop = Shop { config, connected, found, begun, traffic, interrupt };
-            shop.serve(&folder, arguments.sync, &mut server).await
+            Box::pin(shop.serve(&folder, arguments.sync, &mut server)).await
         }
         Err(failure) => Err(failure),
     };

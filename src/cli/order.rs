@@ -10,8 +10,8 @@ use super::session::{Connected, Session};
 use super::sku::{item, units, usage};
 use super::when;
 use crate::domain::{
-    CancelOrder, Command, FulfilOrder, OrderId, OrderLine, PlaceOrder, Sequence, Sku, Source, Text,
-    Token,
+    CancelOrder, ChangePaymentMethod, Command, FulfilOrder, OrderId, OrderLine, PlaceOrder,
+    Sequence, Sku, Source, Text, Token,
 };
 use crate::nats::{Client, Intake};
 use crate::port::{Clock, SystemClock, new_uuid};
@@ -34,6 +34,17 @@ pub(super) enum OrderCommand {
     Watch {
         /// The order
         order_id: OrderId,
+    },
+    /// Pay with something else, when the buyer was asked to
+    RetryPayment {
+        /// The order
+        order_id: OrderId,
+        /// The provider's token for the means of payment
+        #[arg(long)]
+        payment_method: Token,
+        /// Who asks
+        #[arg(long, default_value = "cli")]
+        source: Source,
     },
     /// Call an order off
     Cancel {
@@ -115,6 +126,7 @@ impl Show for OrderView {
         if let Some(payment) = &self.payment {
             let code = payment.code.as_ref().map_or_else(String::new, |code| format!(" ({code})"));
             row("payment", Some(format!("attempt {} {}{code}", payment.attempt, payment.state)));
+            row("retry at", payment.retry_at_ms.map(when::written));
         }
         row("shipment", self.shipment_ref.as_ref().map(ToString::to_string));
         row("asked", Some(when::written(self.asked_at_ms)));
@@ -137,6 +149,11 @@ pub(super) async fn order(session: &Session, command: OrderCommand) -> Result<()
             return session.show(&order.ok_or_else(missing)?);
         }
         OrderCommand::Watch { order_id } => return watch(session, &connected, order_id).await,
+        OrderCommand::RetryPayment { order_id, payment_method, source } => {
+            let payment_method_token = payment_method;
+            let change = ChangePaymentMethod { order_id, payment_method_token };
+            (source, Command::ChangePaymentMethod(change))
+        }
         OrderCommand::Cancel { order_id, reason, source } => {
             let reason = Text::try_from(reason.as_str());
             let reason = reason.map_err(|error| usage("--reason", &error))?;

@@ -81,7 +81,11 @@ impl Layers {
     ///
     /// [`ConfigError`].
     pub fn load(&self) -> Result<Config, ConfigError> {
-        Ok(self.figment()?.extract().map_err(Box::new)?)
+        let config: Config = self.figment()?.extract().map_err(Box::new)?;
+        match config.discord() {
+            None => Ok(config),
+            Some(why) => Err(Box::new(figment::Error::from(why)).into()),
+        }
     }
 
     /// Every setting with its origin.

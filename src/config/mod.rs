@@ -9,15 +9,18 @@ mod layers;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
 
 pub use environment::{Environment, Folders};
 pub use layers::{ConfigError, Layers, Origin};
 
+use crate::domain::payment::{DeclineClass, DeclineClasses, RetrySchedule};
 use crate::domain::{Policy, Token};
 use crate::telemetry::{LogFormat, TelemetrySettings};
 use crate::wire::{Encoding, MarketName};
@@ -104,11 +107,20 @@ pub struct CommitterConfig {
 }
 
 /// Rules for orders.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OrderConfig {
     /// Units: seconds.
     pub hold_s: Bounded<1, 259_200>,
+    /// Units: seconds.
+    #[serde(deserialize_with = "retry_schedule")]
+    pub retry_after_s: RetrySchedule,
+}
+
+fn retry_schedule<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RetrySchedule, D::Error> {
+    let pauses = Vec::<u64>::deserialize(deserializer)?;
+    RetrySchedule::try_new(pauses.into_iter().map(Duration::from_secs).collect())
+        .map_err(D::Error::custom)
 }
 
 /// Pace of the views.
@@ -151,11 +163,14 @@ impl FeedEncoding {
 }
 
 /// The payer.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PayerConfig {
     /// Calls under way at once.
     pub concurrency: Bounded<1, 100_000>,
+    /// Classes of reason codes that differ from the reviewed table, by connector and code.
+    #[serde(default)]
+    pub classes: BTreeMap<Token, BTreeMap<Token, DeclineClass>>,
 }
 
 /// The simulated gateway.
@@ -184,7 +199,25 @@ impl Config {
     /// What the domain goes by.
     #[must_use]
     pub fn policy(&self) -> Policy {
-        Policy { hold: Duration::from_secs(self.order.hold_s.get()) }
+        Policy {
+            hold: Duration::from_secs(self.order.hold_s.get()),
+            retries: self.order.retry_after_s.clone(),
+            classes: DeclineClasses::with(self.payer.classes.clone()),
+        }
+    }
+
+    /// What is wrong with settings that are right one by one; nothing when they go together.
+    fn discord(&self) -> Option<String> {
+        let (hold, retries) = (self.order.hold_s.get(), self.order.retry_after_s.longest());
+        let needed = retries.saturating_add(Policy::ATTEMPT).as_secs();
+        (hold < needed).then(|| {
+            format!(
+                "order.hold_s is {hold}, must be at least {needed}: the retries of \
+                 order.retry_after_s take up to {} s, and the last attempt {} s",
+                retries.as_secs(),
+                Policy::ATTEMPT.as_secs()
+            )
+        })
     }
 
     /// What is told, and to whom.

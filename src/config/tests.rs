@@ -1,6 +1,7 @@
 use figment::Jail;
 
 use super::{Config, ConfigError, Layers};
+use crate::domain::Token;
 
 fn layers() -> Layers {
     Layers { config_dir: ".".into(), user_config: ".".into(), ..Layers::default() }
@@ -103,5 +104,43 @@ fn every_setting_tells_where_it_comes_from_and_no_secret_is_shown() {
         assert!(of("nats.password").origin.contains("NATS_"), "{:?}", of("nats.password"));
         assert_eq!(of("market").origin, "config/default.toml, built in");
         assert!(!format!("{:?}", layers().load().unwrap()).contains("hunter2"));
+    });
+}
+
+#[test]
+fn a_hold_that_does_not_outlive_its_retries_is_an_error_with_the_figures() {
+    in_jail(|jail| {
+        jail.set_env("KASSA_ORDER__HOLD_S", "300");
+        let error = layers().load().unwrap_err().to_string();
+        assert!(error.contains("order.hold_s is 300, must be at least 445"), "{error}");
+        jail.set_env("KASSA_ORDER__RETRY_AFTER_S", "[5, 10]");
+        assert_eq!(load(&layers()).policy().retries.longest().as_millis(), 16_500);
+    });
+}
+
+#[test]
+fn a_plan_of_retries_that_is_none_is_an_error_that_says_why() {
+    in_jail(|jail| {
+        for (pauses, why) in [("[]", "must be 1 to 3 pauses"), ("[300, 300]", "come to 660 s")] {
+            jail.set_env("KASSA_ORDER__RETRY_AFTER_S", pauses);
+            let error = layers().load().unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    });
+}
+
+#[test]
+fn a_shop_may_class_a_code_of_one_connector() {
+    in_jail(|jail| {
+        jail.create_file("shop.toml", "[payer.classes.simulated]\ndo_not_honor = \"hard\"")
+            .unwrap();
+        let layers = Layers { profile: Some("shop".into()), ..layers() };
+        let classes = load(&layers).policy().classes;
+        let class = |code: &str| classes.of(&Token::SIMULATED, &code.parse().unwrap()).name();
+        assert_eq!((class("do_not_honor"), class("generic_decline")), ("hard", "soft"));
+        jail.create_file("shop.toml", "[payer.classes.simulated]\ndo_not_honor = \"hrad\"")
+            .unwrap();
+        let error = layers.load().unwrap_err().to_string();
+        assert!(error.contains("hrad"), "{error}");
     });
 }

@@ -33,6 +33,8 @@ pub enum Command {
     PlaceOrder(PlaceOrder),
     /// What came of an attempt to take money.
     RecordPayment(RecordPayment),
+    /// Pay with this instead.
+    ChangePaymentMethod(ChangePaymentMethod),
     /// Call an order off.
     CancelOrder(CancelOrder),
     /// The goods have left.
@@ -58,6 +60,8 @@ pub enum CommandKind {
     PlaceOrder,
     /// `record_payment`
     RecordPayment,
+    /// `change_payment_method`
+    ChangePaymentMethod,
     /// `cancel_order`
     CancelOrder,
     /// `fulfil_order`
@@ -66,7 +70,7 @@ pub enum CommandKind {
 
 impl CommandKind {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ListSku,
         Self::RepriceSku,
         Self::DelistSku,
@@ -75,6 +79,7 @@ impl CommandKind {
         Self::CountStock,
         Self::PlaceOrder,
         Self::RecordPayment,
+        Self::ChangePaymentMethod,
         Self::CancelOrder,
         Self::FulfilOrder,
     ];
@@ -91,6 +96,7 @@ impl CommandKind {
             Self::CountStock => "count_stock",
             Self::PlaceOrder => "place_order",
             Self::RecordPayment => "record_payment",
+            Self::ChangePaymentMethod => "change_payment_method",
             Self::CancelOrder => "cancel_order",
             Self::FulfilOrder => "fulfil_order",
         }
@@ -108,6 +114,7 @@ impl CommandKind {
             Self::CountStock => ("stock", "count"),
             Self::PlaceOrder => ("order", "place"),
             Self::RecordPayment => ("payment", "record"),
+            Self::ChangePaymentMethod => ("payment", "change"),
             Self::CancelOrder => ("order", "cancel"),
             Self::FulfilOrder => ("order", "fulfil"),
         }
@@ -133,6 +140,7 @@ impl Command {
             Self::CountStock(_) => CommandKind::CountStock,
             Self::PlaceOrder(_) => CommandKind::PlaceOrder,
             Self::RecordPayment(_) => CommandKind::RecordPayment,
+            Self::ChangePaymentMethod(_) => CommandKind::ChangePaymentMethod,
             Self::CancelOrder(_) => CommandKind::CancelOrder,
             Self::FulfilOrder(_) => CommandKind::FulfilOrder,
         }
@@ -276,6 +284,22 @@ pub enum PaymentResult {
         /// The provider's reason code.
         code: Token,
     },
+    /// It is not: the provider could not be asked, or took no orders.
+    Failed {
+        /// What kept it; ours, not the provider's.
+        code: Token,
+    },
+}
+
+/// See [`Command::ChangePaymentMethod`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangePaymentMethod {
+    /// The order.
+    pub order_id: OrderId,
+    /// The provider's token for another means of payment, or for the same one once the buyer has
+    /// done what was asked.
+    pub payment_method_token: Token,
 }
 
 /// See [`Command::CancelOrder`].

@@ -25,6 +25,9 @@ impl Token {
     /// The simulated provider.
     pub const SIMULATED: Self = Self(SmolStr::new_static("simulated"));
 
+    /// The reason of an attempt that no provider took.
+    pub const GATEWAY_UNAVAILABLE: Self = Self(SmolStr::new_static("gateway_unavailable"));
+
     /// The name itself.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -25,14 +25,16 @@ pub mod verify;
 
 pub use address::{Address, Sequence};
 pub use command::{
-    AdjustStock, CancelOrder, Command, CommandKind, CountStock, DelistSku, FulfilOrder, LINES_MAX,
-    ListSku, OrderLine, PaymentResult, PlaceOrder, ReceiveStock, RecordPayment, RepriceSku,
+    AdjustStock, CancelOrder, ChangePaymentMethod, Command, CommandKind, CountStock, DelistSku,
+    FulfilOrder, LINES_MAX, ListSku, OrderLine, PaymentResult, PlaceOrder, ReceiveStock,
+    RecordPayment, RepriceSku,
 };
 pub use event::{
     AttentionKind, AttentionRaised, CancelReason, CancelRequested, CommandRejected, Event,
     HoldExpired, Opened, OrderCancelled, OrderConfirmed, OrderFulfilled, OrderPlaced,
-    OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentNoted, Recorded, ShortageFound,
-    SkuDelisted, SkuListed, SkuRepriced, StockAdjusted, StockHeld, StockReceived,
+    OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted,
+    PaymentRequested, Recorded, Retry, ShortageFound, SkuDelisted, SkuListed, SkuRepriced,
+    StockAdjusted, StockHeld, StockReceived,
 };
 pub use ids::{
     CommandId, Fingerprint, InvalidId, InvalidToken, OrderId, Sku, Source, Token, TraceParent,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::payment::{DeclineClasses, RetrySchedule};
+
 /// The rules of one market that differ between shops.
 ///
 /// Deciding asks it; folding never does: what it led to is in the events.
@@ -12,11 +14,19 @@ pub struct Policy {
     /// It has to outlive the whole retry plan, the last attempt's own time and the poll of an
     /// unknown outcome: 20 s + 90 s + 240 s, and room.
     pub hold: Duration,
+    /// When a payment that failed is tried again.
+    pub retries: RetrySchedule,
+    /// What providers' reason codes mean.
+    pub classes: DeclineClasses,
 }
 
 impl Policy {
     /// Requirement: every retry within 10 minutes; the rest is for the last attempt to settle.
     pub const HOLD_DEFAULT: Duration = Duration::from_secs(15 * 60);
+
+    /// What an attempt may take from its moment to its answer; no retry is planned closer than
+    /// that to the end of its hold.
+    pub const ATTEMPT: Duration = Duration::from_secs(60);
 
     /// How long an identifier is remembered, and the age at which a command is refused as stale.
     ///
@@ -31,6 +41,10 @@ impl Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { hold: Self::HOLD_DEFAULT }
+        Self {
+            hold: Self::HOLD_DEFAULT,
+            retries: RetrySchedule::default(),
+            classes: DeclineClasses::default(),
+        }
     }
 }

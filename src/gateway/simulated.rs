@@ -8,8 +8,12 @@ use super::ledger::{Ledger, LedgerError, LedgerLine};
 use crate::domain::{PaymentResult, Token};
 use crate::port::{Charge, Gateway, GatewayError, GatewayWord};
 
-/// A token that begins so is declined with the code behind it.
+/// A token that begins so is declined with the code behind it: `decline_lost_card`. With a number
+/// before the code only so many attempts are: `decline_2x_do_not_honor`.
 const DECLINE: &str = "decline_";
+
+/// A token that begins so finds nobody there, for so many attempts: `away_1x`.
+const AWAY: &str = "away_";
 
 /// What share of a hundred thousand a mood has.
 const SHARES: u64 = 100_000;
@@ -82,8 +86,17 @@ impl SimulatedGateway {
     fn word(&self, charge: &Charge) -> Result<GatewayWord, GatewayError> {
         let key = charge.idempotency_key.as_str();
         let no_token = |error: crate::domain::InvalidToken| GatewayError::Unavailable(error.into());
-        if let Some(code) = charge.payment_method_token.as_str().strip_prefix(DECLINE) {
-            return Ok(PaymentResult::Declined { code: code.parse().map_err(no_token)? });
+        let method = charge.payment_method_token.as_str();
+        if let Some(rest) = method.strip_prefix(DECLINE) {
+            let (attempts, code) = counted(rest);
+            if charge.attempt <= attempts {
+                return Ok(PaymentResult::Declined { code: code.parse().map_err(no_token)? });
+            }
+        }
+        if let Some(rest) = method.strip_prefix(AWAY)
+            && charge.attempt <= counted(rest).0
+        {
+            return Err(GatewayError::Unavailable("nobody is there".into()));
         }
         if self.happens(self.simulation.declined, "declined", key.as_bytes()) {
             let codes = &self.simulation.decline_codes;
@@ -113,6 +126,15 @@ impl SimulatedGateway {
     }
 }
 
+/// How many attempts a test token is about, and what it says of them; all when it has no number.
+fn counted(rest: &str) -> (u8, &str) {
+    let (count, what) = rest.split_once('_').unwrap_or((rest, ""));
+    match count.strip_suffix('x').and_then(|count| count.parse().ok()) {
+        Some(count) => (count, what),
+        None => (u8::MAX, rest),
+    }
+}
+
 impl Gateway for SimulatedGateway {
     fn connector(&self) -> Token {
         Token::SIMULATED
@@ -135,7 +157,8 @@ impl Gateway for SimulatedGateway {
                 result: result.clone(),
             };
             let booked = ledger.lock().unwrap_or_else(PoisonError::into_inner).book(&line);
-            booked.map_err(|error| GatewayError::Unavailable(error.into()))?;
+            // It may stand in the books all the same.
+            booked.map_err(|error| GatewayError::Unknown(error.into()))?;
         }
         if self.happens(self.simulation.answer_lost, "answer_lost", &call) {
             return Err(GatewayError::Unknown("simulated loss of the answer".into()));
@@ -188,6 +211,20 @@ mod tests {
             declined += u32::from(matches!(word, PaymentResult::Declined { .. }));
         }
         assert!((30..70).contains(&declined), "{declined}");
+    }
+
+    #[tokio::test]
+    async fn a_test_token_may_be_about_the_first_attempts_only() {
+        let gateway = SimulatedGateway::new(Simulation::default());
+        let mut declined = charge("k", "decline_2x_do_not_honor");
+        let mut away = charge("k", "away_2x");
+        for attempt in 1..=3 {
+            (declined.attempt, away.attempt) = (attempt, attempt);
+            let word = gateway.charge(&declined).await.unwrap();
+            let is_captured = matches!(word, PaymentResult::Captured { .. });
+            assert_eq!(is_captured, 2 < attempt, "attempt {attempt}: {word:?}");
+            assert_eq!(gateway.charge(&away).await.is_ok(), 2 < attempt, "attempt {attempt}");
+        }
     }
 
     #[tokio::test]

@@ -333,7 +333,9 @@ async fn start_payer<G: Gateway>(
     let connection = setup.connect("payer commands").await?;
     let source = "payer".parse().context("the payer's own name")?;
     let client = Client::new(&connection, subjects, source).await?.bundled();
-    let payer = Payer::new(Arc::clone(&setup.gateway), client, SystemClock, setup.payments);
+    let gateway = Arc::clone(&setup.gateway);
+    let classes = setup.policy.classes.clone();
+    let payer = Payer::new(gateway, (client, SystemClock), setup.payments, classes);
     let drive = payer.drive();
     let output = bucket_output(log, &bucket, setup.pace.payer);
     let prefix = output.keys.clone();

@@ -56,6 +56,8 @@ pub fn item(at: Address, made: Timestamp, record: &Recorded) -> Option<Attention
         | Event::StockDeducted(_)
         | Event::StockReleased(_)
         | Event::PaymentCaptured(_)
+        | Event::PaymentFailed(_)
+        | Event::PaymentRequested(_)
         | Event::PaymentAbandoned(_)
         | Event::PaymentNoted(_)
         | Event::OrderConfirmed(_)

@@ -89,6 +89,8 @@ impl MinuteView {
             | Event::StockDeducted(_)
             | Event::StockReleased(_)
             | Event::PaymentCaptured(_)
+            | Event::PaymentFailed(_)
+            | Event::PaymentRequested(_)
             | Event::PaymentAbandoned(_)
             | Event::PaymentNoted(_)
             | Event::CancelRequested(_)

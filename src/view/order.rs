@@ -88,7 +88,7 @@ pub struct LineView {
 pub struct PaymentView {
     /// The last attempt.
     pub attempt: u8,
-    /// `requested`, `captured` or `declined`.
+    /// `requested`, `retrying`, `needs_customer`, `captured` or `declined`.
     pub state: String,
     /// Who was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,6 +102,9 @@ pub struct PaymentView {
     /// What kind of no it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<DeclineClass>,
+    /// When the next attempt is made by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at_ms: Option<Timestamp>,
 }
 
 impl OrderView {
@@ -118,6 +121,7 @@ impl OrderView {
             provider_ref: None,
             code: None,
             class: None,
+            retry_at_ms: None,
         });
         Self {
             order_id: event.order_id,
@@ -169,6 +173,22 @@ impl OrderView {
                     (payment.code, payment.class) = (None, None);
                 });
             }
+            Event::PaymentFailed(failed) => {
+                let (attempt, state) = match &failed.retry {
+                    Some(retry) => (retry.attempt, "retrying"),
+                    None => (failed.attempt, "needs_customer"),
+                };
+                self.pay(attempt, state, Some(&failed.connector), |payment| {
+                    payment.code = Some(failed.code.clone());
+                    payment.class = Some(failed.class);
+                    payment.retry_at_ms = failed.retry.as_ref().map(|retry| retry.at);
+                });
+            }
+            Event::PaymentRequested(requested) => {
+                self.pay(requested.payment.attempt, "requested", None, |payment| {
+                    (payment.code, payment.class) = (None, None);
+                });
+            }
             Event::PaymentAbandoned(abandoned) => {
                 self.pay(abandoned.attempt, "declined", Some(&abandoned.connector), |payment| {
                     payment.code = Some(abandoned.code.clone());
@@ -191,7 +211,9 @@ impl OrderView {
                 self.enter(&state, Some(raised.kind.name()));
             }
             Event::PaymentNoted(noted) => match &noted.result {
-                PaymentResult::Captured { .. } | PaymentResult::Declined { .. } => {}
+                PaymentResult::Captured { .. }
+                | PaymentResult::Declined { .. }
+                | PaymentResult::Failed { .. } => {}
             },
             Event::StockReserved(_)
             | Event::StockDeducted(_)
@@ -232,6 +254,7 @@ impl OrderView {
             payment.attempt = attempt;
             state.clone_into(&mut payment.state);
             payment.connector = connector.cloned();
+            payment.retry_at_ms = None;
             more(payment);
         }
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Amount, Currency, Event, OrderId, Recorded, Sequence, Timestamp, Token, TraceParent,
+    Amount, Currency, Event, OrderId, Recorded, Retry, Sequence, Timestamp, Token, TraceParent,
 };
 
 /// One attempt that somebody has to make.
@@ -23,6 +23,9 @@ pub struct Owed {
     pub payment_method_token: Token,
     /// When it was asked for.
     pub asked_at_ms: Timestamp,
+    /// Not before this; at once when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before_ms: Option<Timestamp>,
     /// The trace it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceParent>,
@@ -35,13 +38,16 @@ pub struct Owed {
 pub enum OwedChange {
     /// An attempt is asked for.
     Asked(Box<Owed>),
-    /// Nothing more is owed for the order: the answer is in the log, or the order is off.
+    /// The attempt before failed, and this one follows it.
+    Again(OrderId, Retry),
+    /// Nothing is owed for the order now: the answer is in the log, the order is off, or the
+    /// buyer is asked.
     Settled(OrderId),
 }
 
 /// What an event does to what is owed; nothing for most.
 #[must_use]
-pub fn change(sequence: Sequence, record: &Recorded) -> Option<OwedChange> {
+pub fn change((sequence, made): (Sequence, Timestamp), record: &Recorded) -> Option<OwedChange> {
     match &record.event {
         Event::OrderPlaced(placed) => {
             let request = placed.payment.as_ref()?;
@@ -53,10 +59,27 @@ pub fn change(sequence: Sequence, record: &Recorded) -> Option<OwedChange> {
                 currency: placed.currency,
                 payment_method_token: placed.payment_method_token.clone(),
                 asked_at_ms: placed.asked_at,
+                not_before_ms: None,
                 trace: record.trace.clone(),
                 event_seq: sequence,
             })))
         }
+        Event::PaymentRequested(requested) => Some(OwedChange::Asked(Box::new(Owed {
+            order_id: requested.order_id,
+            attempt: requested.payment.attempt,
+            idempotency_key: requested.payment.idempotency_key.clone(),
+            amount_minor: requested.amount_minor,
+            currency: requested.currency,
+            payment_method_token: requested.payment_method_token.clone(),
+            asked_at_ms: made,
+            not_before_ms: None,
+            trace: record.trace.clone(),
+            event_seq: sequence,
+        }))),
+        Event::PaymentFailed(failed) => Some(match &failed.retry {
+            Some(retry) => OwedChange::Again(failed.order_id, retry.clone()),
+            None => OwedChange::Settled(failed.order_id),
+        }),
         Event::PaymentCaptured(captured) => Some(OwedChange::Settled(captured.order_id)),
         Event::OrderCancelled(off) => Some(OwedChange::Settled(off.order_id)),
         Event::Opened(_)

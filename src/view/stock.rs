@@ -90,6 +90,8 @@ impl StockView {
             | Event::OrderPlaced(_)
             | Event::OrderRejected(_)
             | Event::PaymentCaptured(_)
+            | Event::PaymentFailed(_)
+            | Event::PaymentRequested(_)
             | Event::PaymentAbandoned(_)
             | Event::PaymentNoted(_)
             | Event::OrderConfirmed(_)

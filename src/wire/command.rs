@@ -216,6 +216,9 @@ fn read_body(
         CommandKind::CountStock => read_as(Command::CountStock, encoding, payload, market),
         CommandKind::PlaceOrder => read_as(Command::PlaceOrder, encoding, payload, market),
         CommandKind::RecordPayment => read_as(Command::RecordPayment, encoding, payload, market),
+        CommandKind::ChangePaymentMethod => {
+            read_as(Command::ChangePaymentMethod, encoding, payload, market)
+        }
         CommandKind::CancelOrder => read_as(Command::CancelOrder, encoding, payload, market),
         CommandKind::FulfilOrder => read_as(Command::FulfilOrder, encoding, payload, market),
     }
@@ -346,6 +349,7 @@ impl Serialize for Body<'_> {
             Command::CountStock(body) => body.serialize(serializer),
             Command::PlaceOrder(body) => body.serialize(serializer),
             Command::RecordPayment(body) => body.serialize(serializer),
+            Command::ChangePaymentMethod(body) => body.serialize(serializer),
             Command::CancelOrder(body) => body.serialize(serializer),
             Command::FulfilOrder(body) => body.serialize(serializer),
         }

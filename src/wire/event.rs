@@ -136,6 +136,8 @@ shapes! {
     "stock_deducted"/1 => StockDeducted,
     "stock_released"/1 => StockReleased,
     "payment_captured"/1 => PaymentCaptured,
+    "payment_failed"/1 => PaymentFailed,
+    "payment_requested"/1 => PaymentRequested,
     "payment_abandoned"/1 => PaymentAbandoned,
     "payment_noted"/1 => PaymentNoted,
     "order_confirmed"/1 => OrderConfirmed,

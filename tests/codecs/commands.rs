@@ -1,8 +1,8 @@
 //! Any command.
 
 use kassa::domain::{
-    AdjustStock, CancelOrder, Command, CommandKind, CountStock, DelistSku, FulfilOrder, LINES_MAX,
-    ListSku, PlaceOrder, ReceiveStock, RecordPayment, RepriceSku,
+    AdjustStock, CancelOrder, ChangePaymentMethod, Command, CommandKind, CountStock, DelistSku,
+    FulfilOrder, LINES_MAX, ListSku, PlaceOrder, ReceiveStock, RecordPayment, RepriceSku,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -62,6 +62,13 @@ pub(crate) fn of_kind(kind: CommandKind) -> BoxedStrategy<Command> {
                 result,
             })
             .prop_map(Command::RecordPayment)
+            .boxed(),
+        CommandKind::ChangePaymentMethod => (order_id(), token())
+            .prop_map(|(order_id, payment_method_token)| ChangePaymentMethod {
+                order_id,
+                payment_method_token,
+            })
+            .prop_map(Command::ChangePaymentMethod)
             .boxed(),
         CommandKind::CancelOrder => (order_id(), text())
             .prop_map(|(order_id, reason)| Command::CancelOrder(CancelOrder { order_id, reason }))

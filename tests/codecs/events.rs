@@ -3,9 +3,9 @@
 use kassa::domain::{
     AttentionKind, AttentionRaised, CancelReason, CancelRequested, CommandRejected, Event,
     HoldExpired, Opened, OrderCancelled, OrderConfirmed, OrderFulfilled, OrderPlaced,
-    OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentNoted, Recorded, ShortageFound,
-    SkuDelisted, SkuListed, SkuRepriced, StockAdjusted, StockHeld, StockReceived,
-    payment::AttemptRequest, payment::DeclineClass,
+    OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted,
+    PaymentRequested, Recorded, Retry, ShortageFound, SkuDelisted, SkuListed, SkuRepriced,
+    StockAdjusted, StockHeld, StockReceived, payment::AttemptRequest, payment::DeclineClass,
 };
 use kassa::wire::{Commit, CommitHead, Hash};
 use proptest::collection::vec;
@@ -161,6 +161,38 @@ fn of_money() -> impl Strategy<Value = Event> {
         },
     );
     let classes = prop::sample::select(vec![Infra, Soft, Customer, Hard]);
+    let retry = (any::<u8>(), token(), moment()).prop_map(|(attempt, idempotency_key, at)| Retry {
+        attempt,
+        idempotency_key,
+        at,
+    });
+    let failed = (attempt(), classes.clone(), token(), maybe(retry)).prop_map(
+        |((order_id, attempt, connector), class, code, retry)| PaymentFailed {
+            order_id,
+            attempt,
+            connector,
+            class,
+            code,
+            retry,
+        },
+    );
+    let requested = (attempt(), token(), amount(), currency(), token()).prop_map(
+        |(
+            (order_id, attempt, idempotency_key),
+            _,
+            amount_minor,
+            currency,
+            payment_method_token,
+        )| {
+            PaymentRequested {
+                order_id,
+                payment: AttemptRequest { attempt, idempotency_key },
+                amount_minor,
+                currency,
+                payment_method_token,
+            }
+        },
+    );
     let abandoned =
         (attempt(), classes, token()).prop_map(|((order_id, attempt, connector), class, code)| {
             PaymentAbandoned { order_id, attempt, connector, class, code }
@@ -171,6 +203,8 @@ fn of_money() -> impl Strategy<Value = Event> {
         });
     prop_oneof![
         captured.prop_map(Event::PaymentCaptured),
+        failed.prop_map(Event::PaymentFailed),
+        requested.prop_map(Event::PaymentRequested),
         abandoned.prop_map(Event::PaymentAbandoned),
         noted.prop_map(Event::PaymentNoted),
     ]

@@ -112,6 +112,7 @@ pub(crate) fn payment_result() -> impl Strategy<Value = PaymentResult> {
             PaymentResult::Captured { amount_minor, currency, provider_ref }
         }),
         token().prop_map(|code| PaymentResult::Declined { code }),
+        token().prop_map(|code| PaymentResult::Failed { code }),
     ]
 }
 

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use kassa::domain::{
     AttentionKind, AttentionRaised, CancelReason, CancelRequested, CommandRejected, Event,
     HoldExpired, Opened, OrderCancelled, OrderConfirmed, OrderFulfilled, OrderLine, OrderPlaced,
-    OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentNoted, PaymentResult, Recorded,
-    Refusal, ShortageFound, Shortfall, SkuDelisted, SkuListed, SkuRepriced, StockAdjusted,
-    StockHeld, StockReceived, Timestamp, payment::AttemptRequest, payment::DeclineClass,
-    stock::StockDelta,
+    OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted,
+    PaymentRequested, PaymentResult, Recorded, Refusal, Retry, ShortageFound, Shortfall,
+    SkuDelisted, SkuListed, SkuRepriced, StockAdjusted, StockHeld, StockReceived, Timestamp,
+    payment::AttemptRequest, payment::DeclineClass, stock::StockDelta,
 };
 use kassa::wire::{Commit, SHAPES, event_as_json};
 
@@ -154,6 +154,33 @@ fn of_money() -> Vec<(&'static str, u16, Event)> {
                 amount_minor: amount(3450),
                 currency: currency("EUR"),
                 provider_ref: token("pi_3N9x"),
+            }),
+        ),
+        (
+            "payment_failed",
+            1,
+            Event::PaymentFailed(PaymentFailed {
+                order_id,
+                attempt: 1,
+                connector: connector.clone(),
+                class: DeclineClass::Soft,
+                code: token("do_not_honor"),
+                retry: Some(Retry {
+                    attempt: 2,
+                    idempotency_key: token("019ca945-0a00-7aaa-8aaa-000000000001-2"),
+                    at: Timestamp(NOON.0 + 20_000),
+                }),
+            }),
+        ),
+        (
+            "payment_requested",
+            1,
+            Event::PaymentRequested(PaymentRequested {
+                order_id,
+                payment: AttemptRequest::of(order_id, 3).unwrap(),
+                amount_minor: amount(3450),
+                currency: currency("EUR"),
+                payment_method_token: token("pm_other_card"),
             }),
         ),
         (

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use kassa::domain::market::{Intent, LedgerEntry};
 use kassa::domain::{
-    Address, AdjustStock, CancelOrder, Command, CommandKind, CountStock, DelistSku, Event,
-    FulfilOrder, ListSku, PaymentResult, PlaceOrder, ReceiveStock, RecordPayment, Recorded,
-    Refusal, RepriceSku, Sequence, Shortfall, stock::StockDelta,
+    Address, AdjustStock, CancelOrder, ChangePaymentMethod, Command, CommandKind, CountStock,
+    DelistSku, Event, FulfilOrder, ListSku, PaymentResult, PlaceOrder, ReceiveStock, RecordPayment,
+    Recorded, Refusal, RepriceSku, Sequence, Shortfall, stock::StockDelta,
 };
 use kassa::wire::{
     Arrival, Encoding, Ledger, Outcome, OutcomeKind, Outgoing, Position, Subjects, feed_message,
@@ -69,6 +69,10 @@ fn every_command() -> Vec<Command> {
             attempt: 1,
             connector: token("simulated"),
             result: captured,
+        }),
+        Command::ChangePaymentMethod(ChangePaymentMethod {
+            order_id,
+            payment_method_token: token("pm_other_card"),
         }),
         Command::CancelOrder(CancelOrder { order_id, reason: text("changed their mind") }),
         Command::FulfilOrder(FulfilOrder { order_id, shipment_ref: token("parcel-00340434") }),

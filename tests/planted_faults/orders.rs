@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use kassa::domain::payment::{AttemptRequest, DeclineClass};
 use kassa::domain::verify::Invariant;
 use kassa::domain::{
-    Amount, CancelReason, Event, OrderCancelled, OrderConfirmed, OrderFulfilled, Recorded,
-    Timestamp,
+    Amount, CancelReason, Currency, Event, OrderCancelled, OrderConfirmed, OrderFulfilled,
+    PaymentFailed, PaymentRequested, Recorded, Retry, Timestamp,
 };
 
 use crate::planting::{At, Fault, told};
@@ -30,9 +31,89 @@ pub(crate) const FAULTS: &[Fault] = &[
     told("paid and never confirmed", forget_to_confirm, Invariant::I11, "it is Paid"),
     told("money for what costs nothing", pay_for_nothing, Invariant::I9, "the fold stops"),
     told("confirmed for another amount", capture_less, Invariant::I5, "another amount"),
+    told("a retry under an old key", retry_under_old_key, Invariant::I5, "key of another"),
+    told("an attempt is left out", |s| retry(s, 3, 0), Invariant::I5, "attempt 3 after attempt 1"),
+    told("a retry after its hold", |s| retry(s, 2, 10_000_000_000), Invariant::I5, "held until"),
+    told("a fifth attempt", retry_too_often, Invariant::I5, "at most 4"),
+    told("an attempt fails that was not made", fail_again, Invariant::I5, "asked for is 2"),
+    told("a card nobody asked for", request_unasked, Invariant::I5, "was not asked"),
+    told("an order that is off is retried", retry_cancelled, Invariant::I11, "is not placed"),
     told("paid twice and nobody is told", |s| untold(s, PAID_TWICE), Invariant::I5, "nobody"),
     told("paid late and nobody is told", |s| untold(s, PAID_LATE), Invariant::I5, "nobody"),
 ];
+
+/// Attempt `next - 1` of an order failed, and `next` follows so many milliseconds later.
+fn failure(story: &Story, number: u8, (next, wait_ms): (u8, u64)) -> Event {
+    let (order_id, (head, _)) = (order(number), story.commits().last().unwrap());
+    Event::PaymentFailed(PaymentFailed {
+        order_id,
+        attempt: next - 1,
+        connector: token("simulated"),
+        class: DeclineClass::Soft,
+        code: token("do_not_honor"),
+        retry: Some(Retry {
+            attempt: next,
+            idempotency_key: token(&format!("{order_id}-{next}")),
+            at: head.at.after(Duration::from_millis(wait_ms)),
+        }),
+    })
+}
+
+/// Attempt 1 failed, and another than the second follows it, or at another time.
+fn retry(story: &mut Story, next: u8, wait_ms: u64) -> At {
+    let mut event = failure(story, WAITING, (next, wait_ms));
+    let Event::PaymentFailed(failed) = &mut event else { unreachable!() };
+    failed.attempt = 1;
+    let record = newly(event, story);
+    At::event(story.append(vec![record]))
+}
+
+fn retry_under_old_key(story: &mut Story) -> At {
+    let mut event = failure(story, WAITING, (2, 0));
+    let Event::PaymentFailed(failed) = &mut event else { unreachable!() };
+    let retry = failed.retry.as_mut().unwrap();
+    retry.idempotency_key = token(&format!("{}-1", order(WAITING)));
+    let record = newly(event, story);
+    At::event(story.append(vec![record]))
+}
+
+fn retry_too_often(story: &mut Story) -> At {
+    let failures: Vec<_> =
+        (2..=5).map(|next| newly(failure(story, WAITING, (next, 0)), story)).collect();
+    append_each(story, failures)
+}
+
+fn fail_again(story: &mut Story) -> At {
+    let first = newly(failure(story, WAITING, (2, 0)), story);
+    append_each(story, vec![first.clone(), first])
+}
+
+/// Outcomes of commands, one each; the last of them is the fault.
+fn append_each(story: &mut Story, records: Vec<Recorded>) -> At {
+    let mut last = None;
+    for (number, record) in (200..).zip(records) {
+        last = Some(story.append(vec![Recorded { cause: Some(command(number)), ..record }]));
+    }
+    At::event(last.unwrap())
+}
+
+fn request_unasked(story: &mut Story) -> At {
+    let order_id = order(WAITING);
+    let event = Event::PaymentRequested(PaymentRequested {
+        order_id,
+        payment: AttemptRequest::of(order_id, 2).unwrap(),
+        amount_minor: Amount::new(4_000).unwrap(),
+        currency: Currency::from_code("EUR").unwrap(),
+        payment_method_token: token("pm_other"),
+    });
+    let record = newly(event, story);
+    At::event(story.append(vec![record]))
+}
+
+fn retry_cancelled(story: &mut Story) -> At {
+    let record = newly(failure(story, CALLED_OFF, (2, 0)), story);
+    At::event(story.append(vec![record]))
+}
 
 /// What comes first and what comes second change places; the command's outcome stays first.
 fn deduct_before_capture(story: &mut Story) -> At {

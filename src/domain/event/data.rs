@@ -158,6 +158,51 @@ pub struct PaymentCaptured {
     pub provider_ref: Token,
 }
 
+/// See [`super::Event::PaymentFailed`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentFailed {
+    /// The order.
+    pub order_id: OrderId,
+    /// The attempt that failed.
+    pub attempt: u8,
+    /// Who was asked.
+    pub connector: Token,
+    /// Who can do something about it.
+    pub class: DeclineClass,
+    /// The provider's reason code, or ours when it could not be asked.
+    pub code: Token,
+    /// The attempt that follows by itself; none when the buyer has to act first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+}
+
+/// An attempt that is asked for now, and made later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retry {
+    /// Which attempt of its order.
+    pub attempt: u8,
+    /// What makes a repeated call the same payment at the provider.
+    pub idempotency_key: Token,
+    /// Not before this.
+    #[serde(rename = "at_ms")]
+    pub at: Timestamp,
+}
+
+/// See [`super::Event::PaymentRequested`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentRequested {
+    /// The order.
+    pub order_id: OrderId,
+    /// The attempt.
+    pub payment: AttemptRequest,
+    /// Units: minor units of `currency`.
+    pub amount_minor: Amount,
+    /// In which currency.
+    pub currency: Currency,
+    /// The provider's token for the means of payment.
+    pub payment_method_token: Token,
+}
+
 /// See [`super::Event::PaymentAbandoned`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentAbandoned {

@@ -10,8 +10,8 @@ use super::{CommandId, Fingerprint, OrderId, Sku, Source, TraceParent};
 pub use data::{
     AttentionKind, AttentionRaised, CancelReason, CancelRequested, CommandRejected, HoldExpired,
     Opened, OrderCancelled, OrderConfirmed, OrderFulfilled, OrderPlaced, OrderRejected,
-    PaymentAbandoned, PaymentCaptured, PaymentNoted, ShortageFound, SkuDelisted, SkuListed,
-    SkuRepriced, StockAdjusted, StockHeld, StockReceived,
+    PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted, PaymentRequested, Retry,
+    ShortageFound, SkuDelisted, SkuListed, SkuRepriced, StockAdjusted, StockHeld, StockReceived,
 };
 
 /// One event with what every event carries: its cause, and who asked.
@@ -59,6 +59,10 @@ pub enum Event {
     StockReleased(StockHeld),
     /// The money is ours.
     PaymentCaptured(PaymentCaptured),
+    /// An attempt failed, and it was not the last: another follows, or the buyer is asked.
+    PaymentFailed(PaymentFailed),
+    /// Another attempt is asked for, with what the buyer gave.
+    PaymentRequested(PaymentRequested),
     /// No attempt will follow.
     PaymentAbandoned(PaymentAbandoned),
     /// News of a payment that changes nothing any more.
@@ -97,6 +101,8 @@ impl Event {
             Self::StockDeducted(_) => "stock_deducted",
             Self::StockReleased(_) => "stock_released",
             Self::PaymentCaptured(_) => "payment_captured",
+            Self::PaymentFailed(_) => "payment_failed",
+            Self::PaymentRequested(_) => "payment_requested",
             Self::PaymentAbandoned(_) => "payment_abandoned",
             Self::PaymentNoted(_) => "payment_noted",
             Self::OrderConfirmed(_) => "order_confirmed",
@@ -119,6 +125,8 @@ impl Event {
                 Some(e.order_id)
             }
             Self::PaymentCaptured(e) => Some(e.order_id),
+            Self::PaymentFailed(e) => Some(e.order_id),
+            Self::PaymentRequested(e) => Some(e.order_id),
             Self::PaymentAbandoned(e) => Some(e.order_id),
             Self::PaymentNoted(e) => Some(e.order_id),
             Self::OrderConfirmed(e) => Some(e.order_id),
@@ -155,6 +163,8 @@ impl Event {
             | Self::OrderPlaced(_)
             | Self::OrderRejected(_)
             | Self::PaymentCaptured(_)
+            | Self::PaymentFailed(_)
+            | Self::PaymentRequested(_)
             | Self::PaymentAbandoned(_)
             | Self::PaymentNoted(_)
             | Self::OrderConfirmed(_)

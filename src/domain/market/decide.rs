@@ -155,7 +155,11 @@ impl Market {
             Command::AdjustStock(adjust) => self.adjust_stock(adjust),
             Command::CountStock(count) => self.count_stock(count),
             Command::PlaceOrder(place) => self.place_order(request, place, now, policy),
-            Command::RecordPayment(record) => self.record_payment(request, record),
+            Command::RecordPayment(record) => self.record_payment(request, record, now, policy),
+            Command::ChangePaymentMethod(change) => {
+                let order = self.orders.get(&change.order_id).ok_or(Refusal::UnknownOrder)?;
+                Ok(order.change_payment_method(change)?.into())
+            }
             Command::CancelOrder(cancel) => {
                 let order = self.orders.get(&cancel.order_id).ok_or(Refusal::UnknownOrder)?;
                 Ok(order.cancel(cancel)?.into())
@@ -167,13 +171,19 @@ impl Market {
         }
     }
 
-    fn record_payment(&self, request: &Request, record: &RecordPayment) -> Result<Outcome, No> {
+    fn record_payment(
+        &self,
+        request: &Request,
+        record: &RecordPayment,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Result<Outcome, No> {
         if request.source.as_str() != PAYER {
             let source_name = Text::lossy(request.source.as_str());
             return Err(Refusal::Forbidden { source_name }.into());
         }
         let order = self.orders.get(&record.order_id).ok_or(Refusal::UnknownOrder)?;
-        Ok(order.record_payment(record)?.into())
+        Ok(order.record_payment(record, now, policy)?.into())
     }
 }
 

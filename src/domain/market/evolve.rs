@@ -51,6 +51,8 @@ impl Market {
             Event::StockDeducted(held) => self.hold(&record.event, held, Movement::Deducted)?,
             Event::StockReleased(held) => self.hold(&record.event, held, Movement::Released)?,
             Event::PaymentCaptured(e) => self.evolve_order(at, record, e.order_id)?,
+            Event::PaymentFailed(e) => self.evolve_order(at, record, e.order_id)?,
+            Event::PaymentRequested(e) => self.evolve_order(at, record, e.order_id)?,
             Event::PaymentAbandoned(e) => self.evolve_order(at, record, e.order_id)?,
             Event::PaymentNoted(e) => self.evolve_order(at, record, e.order_id)?,
             Event::OrderConfirmed(e) => self.evolve_order(at, record, e.order_id)?,
@@ -180,6 +182,8 @@ impl Market {
             | Event::StockReserved(_)
             | Event::StockDeducted(_)
             | Event::StockReleased(_)
+            | Event::PaymentFailed(_)
+            | Event::PaymentRequested(_)
             | Event::PaymentAbandoned(_)
             | Event::PaymentNoted(_)
             | Event::OrderConfirmed(_)

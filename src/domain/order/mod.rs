@@ -1,10 +1,11 @@
 //! One order: from placed to fulfilled, cancelled or in need of a human.
 
 mod decide;
+mod pay;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{CancelReason, OrderPlaced, PaymentCaptured, StockHeld};
+use super::event::{CancelReason, OrderPlaced, PaymentCaptured, PaymentFailed, StockHeld};
 use super::{
     Address, Amount, AttentionKind, Currency, Event, Fingerprint, Misfit, OrderLine, Quantity, Sku,
     Timestamp, Token,
@@ -66,6 +67,36 @@ pub struct Basket {
     pub hold_until: Timestamp,
     /// The last attempt that was asked for; 0 when there is nothing to pay.
     pub attempt: u8,
+    /// Since when the buyer has to act before there is another attempt; none while one is asked
+    /// for.
+    pub buyer_asked: Option<Address>,
+}
+
+impl Basket {
+    /// Follows a failed attempt; false when it does not fit.
+    fn fail(&mut self, at: Address, failed: &PaymentFailed) -> bool {
+        if failed.attempt != self.attempt || self.buyer_asked.is_some() {
+            return false;
+        }
+        match &failed.retry {
+            Some(retry) => self.next(retry.attempt),
+            None => {
+                self.buyer_asked = Some(at);
+                true
+            }
+        }
+    }
+
+    /// Follows the buyer's new means of payment; false when nobody asked for one.
+    fn request(&mut self, attempt: u8) -> bool {
+        self.buyer_asked.take().is_some() && self.next(attempt)
+    }
+
+    fn next(&mut self, attempt: u8) -> bool {
+        let next = self.attempt.checked_add(1) == Some(attempt);
+        self.attempt = attempt;
+        next
+    }
 }
 
 /// What an order holds of one SKU.
@@ -126,6 +157,7 @@ impl Order {
             asked_at: event.asked_at,
             hold_until: event.hold_until,
             attempt: event.payment.as_ref().map_or(0, |payment| payment.attempt),
+            buyer_asked: None,
         };
         Some(Self { at, body, basket, phase: Phase::Placed })
     }
@@ -175,6 +207,12 @@ impl Order {
             (Phase::Paid(paid), Event::OrderConfirmed(_)) => Some(Phase::Confirmed(Some(paid))),
             (Phase::Placed, Event::OrderConfirmed(_)) if free => Some(Phase::Confirmed(None)),
             (Phase::Placed, Event::OrderCancelled(off)) => Some(Phase::Cancelled(off.reason, at)),
+            (Phase::Placed, Event::PaymentFailed(failed)) => {
+                self.basket.fail(at, failed).then_some(Phase::Placed)
+            }
+            (Phase::Placed, Event::PaymentRequested(requested)) => {
+                self.basket.request(requested.payment.attempt).then_some(Phase::Placed)
+            }
             (
                 Phase::Placed,
                 Event::PaymentAbandoned(_) | Event::CancelRequested(_) | Event::HoldExpired(_),
@@ -187,7 +225,7 @@ impl Order {
                 phase @ (Phase::Confirmed(_) | Phase::Fulfilled(..) | Phase::NeedsAttention(..)),
                 Event::AttentionRaised(_) | Event::PaymentNoted(_),
             ) => Some(phase),
-            (phase @ Phase::Cancelled(..), Event::PaymentNoted(_)) => Some(phase),
+            (phase @ (Phase::Placed | Phase::Cancelled(..)), Event::PaymentNoted(_)) => Some(phase),
             (Phase::Confirmed(paid), Event::OrderFulfilled(fulfilled)) => {
                 // What left the building is no longer held: only the id stays.
                 self.basket.lines = Box::default();

@@ -1,7 +1,10 @@
 //! What a provider's reason for saying no means to us.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::codes::{ANY, REVIEWED};
 use crate::domain::Token;
 
 /// What kind of no it was, and therefore who can do something about it.
@@ -19,20 +22,6 @@ pub enum DeclineClass {
 }
 
 impl DeclineClass {
-    /// The class of a reason code. A code nobody has reviewed is hard: trying again what must
-    /// not be tried again costs fines, asking the buyer costs a click.
-    #[must_use]
-    pub fn of(code: &Token) -> Self {
-        match code.as_str() {
-            "processing_error" | "try_again_later" => Self::Infra,
-            "do_not_honor" | "card_velocity_exceeded" | "generic_decline" => Self::Soft,
-            "insufficient_funds" | "authentication_required" | "incorrect_cvc" | "expired_card" => {
-                Self::Customer
-            }
-            _ => Self::Hard,
-        }
-    }
-
     /// The name on the wire.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -45,17 +34,67 @@ impl DeclineClass {
     }
 }
 
+/// The classes of reason codes: the reviewed table, and what a shop has set above it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeclineClasses {
+    /// By connector, then by code.
+    overrides: BTreeMap<Token, BTreeMap<Token, DeclineClass>>,
+}
+
+impl DeclineClasses {
+    /// The reviewed table with rows of a shop's own, by connector and code.
+    #[must_use]
+    pub const fn with(overrides: BTreeMap<Token, BTreeMap<Token, DeclineClass>>) -> Self {
+        Self { overrides }
+    }
+
+    /// The class of a code that a connector gave; hard when nobody has looked at it.
+    #[must_use]
+    pub fn of(&self, connector: &Token, code: &Token) -> DeclineClass {
+        let own = self.overrides.get(connector).and_then(|codes| codes.get(code)).copied();
+        let reviewed = |wanted: &str| {
+            let row = |row: &&(&str, &str, DeclineClass)| row.0 == wanted && row.1 == code.as_str();
+            REVIEWED.iter().find(row).map(|row| row.2)
+        };
+        own.or_else(|| reviewed(connector.as_str()))
+            .or_else(|| reviewed(ANY))
+            .unwrap_or(DeclineClass::Hard)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn token(text: &str) -> Token {
+        text.parse().unwrap()
+    }
+
     #[test]
     fn a_code_nobody_knows_is_never_tried_again() {
-        let class = |code: &str| DeclineClass::of(&code.parse().unwrap());
+        let class = |code: &str| DeclineClasses::default().of(&token("simulated"), &token(code));
         assert_eq!(class("lost_card"), DeclineClass::Hard);
         assert_eq!(class("a_code_of_next_year"), DeclineClass::Hard);
         assert_eq!(class("insufficient_funds"), DeclineClass::Customer);
         assert_eq!(class("do_not_honor"), DeclineClass::Soft);
         assert_eq!(class("processing_error"), DeclineClass::Infra);
+    }
+
+    #[test]
+    fn a_shop_may_know_better_about_one_connector() {
+        let row = BTreeMap::from([(token("do_not_honor"), DeclineClass::Hard)]);
+        let classes = DeclineClasses::with(BTreeMap::from([(token("stripe"), row)]));
+        let class = |connector: &str| classes.of(&token(connector), &token("do_not_honor"));
+        assert_eq!(class("stripe"), DeclineClass::Hard);
+        assert_eq!(class("simulated"), DeclineClass::Soft);
+    }
+
+    #[test]
+    fn no_code_is_reviewed_twice_and_each_can_be_a_code() {
+        let mut seen = std::collections::BTreeSet::new();
+        for (connector, code, _) in REVIEWED {
+            assert!(seen.insert((connector, code)), "{code} has two rows");
+            assert!(code.parse::<Token>().is_ok(), "{code}");
+        }
     }
 }

@@ -1,10 +1,13 @@
 //! Taking money: attempts, and what a provider's no means.
 
+mod codes;
 mod decline;
+mod retry;
 
 use serde::{Deserialize, Serialize};
 
-pub use decline::DeclineClass;
+pub use decline::{DeclineClass, DeclineClasses};
+pub use retry::{InvalidSchedule, RetrySchedule};
 
 use super::{OrderId, Token};
 

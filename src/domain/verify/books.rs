@@ -71,6 +71,8 @@ impl Books {
                 (self.orders.hold(e, event, index), moved)
             }
             Event::PaymentCaptured(e) => (self.orders.capture(e, index), Ok(())),
+            Event::PaymentFailed(e) => (self.orders.fail(e, (at, index)), Ok(())),
+            Event::PaymentRequested(e) => (self.orders.request(e, index), Ok(())),
             Event::PaymentAbandoned(_)
             | Event::PaymentNoted(_)
             | Event::OrderConfirmed(_)
@@ -174,8 +176,12 @@ impl Books {
                 PaymentResult::Captured { provider_ref, .. } => {
                     orders.is_captured(c.order_id, provider_ref)
                 }
-                PaymentResult::Declined { .. } => orders.is_cancelled(c.order_id),
+                PaymentResult::Declined { .. } | PaymentResult::Failed { .. } => {
+                    orders.is_cancelled(c.order_id) || orders.asks_buyer(c.order_id)
+                }
             },
+            // It is recorded, or refused.
+            Command::ChangePaymentMethod(_) => false,
             Command::CancelOrder(c) => orders.is_cancelled(c.order_id),
             Command::FulfilOrder(c) => orders.is_fulfilled(c.order_id),
         }

@@ -6,6 +6,7 @@
 mod books;
 mod orders;
 mod outcomes;
+mod payments;
 mod shelves;
 
 use std::fmt;

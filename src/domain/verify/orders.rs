@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::payments::Payment;
 use super::{Fault, Invariant, SLACK};
 use crate::domain::{
     Amount, CancelReason, Currency, Event, OrderId, OrderPlaced, PaymentCaptured, Policy, Sku,
@@ -37,16 +38,17 @@ struct Line {
 }
 
 #[derive(Debug)]
-struct Order {
+pub(super) struct Order {
     state: State,
     lines: Vec<Line>,
     total: Amount,
     currency: Option<Currency>,
-    hold_until: Timestamp,
+    pub(super) hold_until: Timestamp,
     /// The payments that were captured for it, by the provider's names.
     captures: Vec<Token>,
     /// Money that fits nothing, until somebody is told.
     untold: bool,
+    pub(super) payment: Payment,
 }
 
 /// Every order, and which of them the commit at hand has touched.
@@ -61,7 +63,7 @@ pub(super) struct Orders {
     swept: Timestamp,
 }
 
-type Checked = Result<(), Fault>;
+pub(super) type Checked = Result<(), Fault>;
 
 fn illegal<T>(what: String) -> Result<T, Fault> {
     Err((Invariant::I11, what))
@@ -112,6 +114,7 @@ impl Orders {
             hold_until: placed.hold_until,
             captures: Vec::new(),
             untold: false,
+            payment: Payment::first(placed.payment.as_ref()),
         };
         self.orders.insert(placed.order_id, order);
         self.touch(placed.order_id, index);
@@ -135,6 +138,7 @@ impl Orders {
             hold_until: Timestamp::default(),
             captures: Vec::new(),
             untold: false,
+            payment: Payment::default(),
         };
         self.orders.insert(order_id, order);
         Ok(())
@@ -158,7 +162,7 @@ impl Orders {
         }
     }
 
-    fn order(&mut self, order_id: OrderId, index: u32) -> Result<&mut Order, Fault> {
+    pub(super) fn order(&mut self, order_id: OrderId, index: u32) -> Result<&mut Order, Fault> {
         self.touch(order_id, index);
         let unknown = || (Invariant::I11, format!("order {order_id} was never placed"));
         self.orders.get_mut(&order_id).ok_or_else(unknown)
@@ -264,7 +268,11 @@ impl Orders {
                 Event::AttentionRaised(_),
             )
             | (
-                State::Confirmed | State::Fulfilled | State::NeedsAttention | State::Cancelled,
+                State::Placed
+                | State::Confirmed
+                | State::Fulfilled
+                | State::NeedsAttention
+                | State::Cancelled,
                 Event::PaymentNoted(_),
             ) => state,
             _ => return illegal(format!("{kind} while order {order_id} is {state:?}")),
@@ -291,6 +299,11 @@ impl Orders {
         self.orders.get(&order_id).is_some_and(|order| order.state == State::Cancelled)
     }
 
+    /// Whether an order waits for its buyer to pay with something else.
+    pub(super) fn asks_buyer(&self, order_id: OrderId) -> bool {
+        self.orders.get(&order_id).is_some_and(|order| order.payment.asks_buyer)
+    }
+
     /// Whether an order has left.
     pub(super) fn is_fulfilled(&self, order_id: OrderId) -> bool {
         self.orders.get(&order_id).is_some_and(|order| order.state == State::Fulfilled)
@@ -315,6 +328,10 @@ impl Orders {
 }
 
 impl Order {
+    pub(super) fn is_placed(&self) -> bool {
+        self.state == State::Placed
+    }
+
     fn is_closed(&self) -> bool {
         matches!(self.state, State::Rejected | State::Fulfilled | State::Cancelled)
     }

@@ -95,6 +95,7 @@ fn fitting(waiting: &[Leaving]) -> usize {
             | Command::AdjustStock(_)
             | Command::CountStock(_)
             | Command::RecordPayment(_)
+            | Command::ChangePaymentMethod(_)
             | Command::CancelOrder(_)
             | Command::FulfilOrder(_) => 1,
         });

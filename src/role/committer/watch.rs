@@ -81,6 +81,7 @@ const fn order_of(command: &Command) -> Option<OrderId> {
     match command {
         Command::PlaceOrder(place) => Some(place.order_id),
         Command::RecordPayment(record) => Some(record.order_id),
+        Command::ChangePaymentMethod(change) => Some(change.order_id),
         Command::CancelOrder(cancel) => Some(cancel.order_id),
         Command::FulfilOrder(fulfil) => Some(fulfil.order_id),
         Command::ListSku(_)
@@ -138,6 +139,8 @@ impl Tally {
             | Event::StockDeducted(_)
             | Event::StockReleased(_)
             | Event::PaymentCaptured(_)
+            | Event::PaymentFailed(_)
+            | Event::PaymentRequested(_)
             | Event::PaymentAbandoned(_)
             | Event::PaymentNoted(_)
             | Event::CancelRequested(_)

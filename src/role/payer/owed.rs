@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::{OrderId, Sequence};
+use crate::domain::{OrderId, Retry, Sequence};
 use crate::engine::{Projection, ProjectionError, Reached, Taken};
 use crate::port::Message;
 use crate::view::owed::{Owed, OwedChange, change};
 use crate::wire::{Commit, Encoding};
 
-use super::pay::Drive;
+use super::pay::{Drive, ToMake};
 
 /// Folds commits into what is owed, and hands on what is to be paid.
 ///
@@ -44,9 +44,28 @@ impl OwedProjection {
         let order_id = owed.order_id;
         match &mut self.held_back {
             Some(held_back) => drop(held_back.insert(order_id)),
-            None => self.drive.pay(owed.clone()),
+            None => self.drive.pay(ToMake { owed: owed.clone(), may_be_out: false }),
         }
         self.owed.insert(order_id, owed);
+    }
+
+    /// What was owed is owed by another attempt, later.
+    fn again(&mut self, sequence: Sequence, order_id: OrderId, retry: Retry) {
+        // What is owed was asked for before, and whatever is written ahead of the position is at
+        // least as new.
+        let Some(owed) = self.owed.get(&order_id).filter(|owed| owed.attempt < retry.attempt)
+        else {
+            return;
+        };
+        let next = Owed {
+            attempt: retry.attempt,
+            idempotency_key: retry.idempotency_key,
+            not_before_ms: Some(retry.at),
+            event_seq: sequence,
+            ..owed.clone()
+        };
+        self.changed.insert(order_id);
+        self.ask(next);
     }
 
     fn settle(&mut self, order_id: OrderId) {
@@ -80,11 +99,12 @@ impl Projection for OwedProjection {
     ) -> Result<(), ProjectionError> {
         let unseen = (0_u32..).zip(&commit.events).skip_while(|(index, _)| *index < skip);
         for (_, record) in unseen {
-            match change(sequence, record) {
+            match change((sequence, commit.head.at), record) {
                 Some(OwedChange::Asked(owed)) => {
                     self.changed.insert(owed.order_id);
                     self.ask(*owed);
                 }
+                Some(OwedChange::Again(order_id, retry)) => self.again(sequence, order_id, retry),
                 Some(OwedChange::Settled(order_id)) => self.settle(order_id),
                 None => {}
             }
@@ -144,7 +164,7 @@ impl Projection for OwedProjection {
     fn caught_up(&mut self) {
         for order_id in self.held_back.take().into_iter().flatten() {
             if let Some(owed) = self.owed.get(&order_id) {
-                self.drive.pay(owed.clone());
+                self.drive.pay(ToMake { owed: owed.clone(), may_be_out: true });
             }
         }
     }

@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::StreamExt;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
+use tokio_util::time::DelayQueue;
 use tracing::{Instrument, debug, warn};
 
 use super::watch;
+use crate::domain::payment::{DeclineClasses, RetrySchedule};
 use crate::domain::{
     Command, CommandId, OrderId, PaymentResult, RecordPayment, Token, TraceParent,
 };
@@ -29,6 +32,10 @@ const PAUSES: [Duration; 5] = [
 /// call is made again, with the same key.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Calls of one attempt that a provider may turn away before the attempt has failed. It is the
+/// retry's business to wait longer.
+const TURNED_AWAY_MAX: u32 = 3;
+
 /// How a payer is to work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Payments {
@@ -43,43 +50,55 @@ impl Default for Payments {
     }
 }
 
+/// An attempt that is to be made.
+pub(super) struct ToMake {
+    pub(super) owed: Owed,
+    /// Whether somebody may have called for it before: then money may have moved, whatever the
+    /// provider answers now.
+    pub(super) may_be_out: bool,
+}
+
 /// Hands attempts from the projection to the payer, and tells it which are no longer owed.
 #[derive(Clone)]
 pub struct Drive {
-    owed: mpsc::UnboundedSender<Owed>,
-    running: Arc<Mutex<HashMap<OrderId, CancellationToken>>>,
+    owed: mpsc::UnboundedSender<ToMake>,
+    running: Arc<Mutex<HashMap<OrderId, (u8, CancellationToken)>>>,
 }
 
 impl Drive {
     /// Has an attempt made.
-    pub(super) fn pay(&self, owed: Owed) {
-        let before = self.running().insert(owed.order_id, CancellationToken::new());
-        if let Some(before) = before {
+    pub(super) fn pay(&self, attempt: ToMake) {
+        let Owed { order_id, attempt: number, .. } = attempt.owed;
+        let before = self.running().insert(order_id, (number, CancellationToken::new()));
+        if let Some((_, before)) = before {
             before.cancel();
         }
         // Nobody takes it only while the process stops; it stays owed.
-        let _ = self.owed.send(owed);
+        let _ = self.owed.send(attempt);
     }
 
     /// Has nothing more done for an order. A call that is out stays out: its result is recorded.
     pub(super) fn settled(&self, order_id: OrderId) {
-        if let Some(token) = self.running().remove(&order_id) {
+        if let Some((_, token)) = self.running().remove(&order_id) {
             token.cancel();
         }
     }
 
     /// Forgets what was owed: it is read again.
     pub(super) fn start_anew(&self) {
-        for (_, token) in self.running().drain() {
+        for (_, (_, token)) in self.running().drain() {
             token.cancel();
         }
     }
 
-    fn token(&self, order_id: OrderId) -> Option<CancellationToken> {
-        self.running().get(&order_id).cloned()
+    /// What ends an attempt; none when it is no longer owed.
+    fn token(&self, owed: &Owed) -> Option<CancellationToken> {
+        let running = self.running();
+        let (attempt, token) = running.get(&owed.order_id)?;
+        (*attempt == owed.attempt).then(|| token.clone())
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<OrderId, CancellationToken>> {
+    fn running(&self) -> MutexGuard<'_, HashMap<OrderId, (u8, CancellationToken)>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -90,18 +109,25 @@ pub struct Payer<G, M, C> {
     commands: M,
     clock: C,
     calls: Arc<Semaphore>,
+    classes: Arc<DeclineClasses>,
     drive: Drive,
-    owed: mpsc::UnboundedReceiver<Owed>,
+    owed: mpsc::UnboundedReceiver<ToMake>,
 }
 
 impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
     /// A payer that calls `gateway` and tells the committer through `commands`.
-    pub fn new(gateway: Arc<G>, commands: M, clock: C, payments: Payments) -> Self {
+    pub fn new(
+        gateway: Arc<G>,
+        (commands, clock): (M, C),
+        payments: Payments,
+        classes: DeclineClasses,
+    ) -> Self {
         // Unbounded, and still bounded: every attempt in it is an open order.
         let (sender, owed) = mpsc::unbounded_channel();
         let drive = Drive { owed: sender, running: Arc::default() };
         let calls = Arc::new(Semaphore::new(payments.concurrency));
-        Self { gateway, commands, clock, calls, drive, owed }
+        let classes = Arc::new(classes);
+        Self { gateway, commands, clock, calls, classes, drive, owed }
     }
 
     /// The way to hand it attempts.
@@ -114,17 +140,24 @@ impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
     pub async fn run(mut self, stop: &CancellationToken) {
         let tasks = tokio_util::task::TaskTracker::new();
         let connector = self.gateway.connector();
+        let mut later = DelayQueue::new();
         loop {
-            let owed = tokio::select! {
+            let due = tokio::select! {
                 () = stop.cancelled() => break,
-                owed = self.owed.recv() => match owed {
-                    Some(owed) => owed,
+                Some(due) = later.next() => due.into_inner(),
+                due = self.owed.recv() => match due {
+                    Some(due) => due,
                     None => break,
                 },
             };
-            let Some(token) = self.drive.token(owed.order_id) else {
+            let Some(token) = self.drive.token(&due.owed) else {
                 continue;
             };
+            if let Some(wait) = self.wait(&due.owed) {
+                // Whatever becomes of it, it is looked at once more then.
+                later.insert(due, wait);
+                continue;
+            }
             let permit = tokio::select! {
                 () = stop.cancelled() => break,
                 permit = Arc::clone(&self.calls).acquire_owned() => permit,
@@ -134,11 +167,12 @@ impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
                 connector: connector.clone(),
                 commands: self.commands.clone(),
                 clock: self.clock.clone(),
+                classes: Arc::clone(&self.classes),
                 stop: stop.clone(),
             };
             tasks.spawn(async move {
-                let span = watch::payment(&owed, &attempt.connector);
-                attempt.make(owed, &token).instrument(span).await;
+                let span = watch::payment(&due.owed, &attempt.connector);
+                attempt.make(due, &token).instrument(span).await;
                 drop(permit);
             });
         }
@@ -147,6 +181,13 @@ impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
             warn!("calls are still out; they are made again with the same keys");
         }
     }
+
+    /// How long an attempt has to wait for its moment; none when that has come.
+    fn wait(&self, owed: &Owed) -> Option<Duration> {
+        let wait = owed.not_before_ms?.since(self.clock.now());
+        // A clock that was set back must not make anybody wait for longer than a retry may.
+        (!wait.is_zero()).then(|| wait.min(RetrySchedule::WINDOW))
+    }
 }
 
 struct Attempt<G, M, C> {
@@ -154,12 +195,15 @@ struct Attempt<G, M, C> {
     connector: Token,
     commands: M,
     clock: C,
+    classes: Arc<DeclineClasses>,
     stop: CancellationToken,
 }
 
 impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
-    /// Calls until there is an answer, then records it until that is durable.
-    async fn make(&self, owed: Owed, token: &CancellationToken) {
+    /// Calls until there is an answer, or until the provider has turned it away too often; then
+    /// records that until it is durable.
+    async fn make(&self, attempt: ToMake, token: &CancellationToken) {
+        let ToMake { owed, mut may_be_out } = attempt;
         let charge = Charge {
             order_id: owed.order_id,
             attempt: owed.attempt,
@@ -169,6 +213,7 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
             payment_method_token: owed.payment_method_token.clone(),
         };
         let mut pauses = PAUSES.into_iter();
+        let mut turned_away = 0_u32;
         let result = loop {
             if token.is_cancelled() {
                 return;
@@ -177,9 +222,15 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
                 Ok(result) => break result,
                 Err(GatewayError::Unavailable(cause)) => {
                     debug!(order = %owed.order_id, %cause, "the provider is not available");
+                    turned_away = turned_away.saturating_add(1);
+                    // A key that was never out can be dropped for another one.
+                    if !may_be_out && TURNED_AWAY_MAX <= turned_away {
+                        break PaymentResult::Failed { code: Token::GATEWAY_UNAVAILABLE };
+                    }
                 }
                 Err(GatewayError::Unknown(cause)) => {
                     warn!(order = %owed.order_id, %cause, "the outcome of a charge is unknown");
+                    may_be_out = true;
                 }
             }
             if self.pause(&mut pauses, token).await.is_err() {
@@ -196,7 +247,7 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
             .instrument(call.span())
             .await
             .unwrap_or_else(|_| Err(GatewayError::Unknown("it was not answered in time".into())));
-        call.end(&self.connector, &answer);
+        call.end((&self.connector, &self.classes), &answer);
         answer
     }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tracing::Span;
 
-use crate::domain::payment::DeclineClass;
+use crate::domain::payment::{DeclineClass, DeclineClasses};
 use crate::domain::{PaymentResult, Token, TraceParent};
 use crate::port::GatewayError;
 use crate::telemetry::names::{attribute, span};
@@ -46,8 +46,12 @@ impl Call {
     }
 
     /// Tells what came of it.
-    pub(super) fn end(self, connector: &Token, answer: &Result<PaymentResult, GatewayError>) {
-        let (result, class) = in_words(answer);
+    pub(super) fn end(
+        self,
+        (connector, classes): (&Token, &DeclineClasses),
+        answer: &Result<PaymentResult, GatewayError>,
+    ) {
+        let (result, class) = in_words(answer, |code| classes.of(connector, code));
         set(&self.span, attribute::RESULT, result);
         if answer.is_err() {
             telemetry::failed(&self.span, result);
@@ -59,11 +63,14 @@ impl Call {
 }
 
 /// What came of a call, and whose it is to do something about it.
-fn in_words(answer: &Result<PaymentResult, GatewayError>) -> (&'static str, &'static str) {
+fn in_words(
+    answer: &Result<PaymentResult, GatewayError>,
+    class: impl Fn(&Token) -> DeclineClass,
+) -> (&'static str, &'static str) {
     match answer {
         Ok(PaymentResult::Captured { .. }) => ("captured", "none"),
-        Ok(PaymentResult::Declined { code }) => ("declined", DeclineClass::of(code).name()),
-        Err(GatewayError::Unavailable(_)) => ("failed", "infra"),
+        Ok(PaymentResult::Declined { code }) => ("declined", class(code).name()),
+        Ok(PaymentResult::Failed { .. }) | Err(GatewayError::Unavailable(_)) => ("failed", "infra"),
         Err(GatewayError::Unknown(_)) => ("unknown", "infra"),
     }
 }
@@ -74,6 +81,9 @@ mod tests {
 
     #[test]
     fn a_provider_that_says_no_is_told_from_one_that_says_nothing() {
+        let simulated = "simulated".parse().unwrap();
+        let in_words =
+            |answer: &_| in_words(answer, |code| DeclineClasses::default().of(&simulated, code));
         let declined =
             |code: &str| in_words(&Ok(PaymentResult::Declined { code: code.parse().unwrap() }));
         assert_eq!(declined("lost_card"), ("declined", "hard"));

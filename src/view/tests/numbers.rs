@@ -82,7 +82,7 @@ fn a_payment_is_owed_from_its_order_until_its_end_is_in_the_log() {
     asked.trace.clone_from(&trace);
     shop.send(&asked);
     let changes = |shop: &Shop| {
-        let changes = last(shop).iter().filter_map(|record| change(Sequence(4), record));
+        let changes = last(shop).iter().filter_map(|record| change((Sequence(4), T0), record));
         changes.collect::<Vec<_>>()
     };
     let [OwedChange::Asked(owed)] = &changes(&shop)[..] else {
@@ -125,7 +125,8 @@ fn nothing_is_owed_for_an_order_that_costs_nothing_or_was_rejected() {
     shop.send(&receive("sample", 1, "first"));
     shop.send(&place(order(1), &[line_at("sample", 1, 0)]));
     shop.send(&place(order(2), &[line("mug", 2)]));
-    let mut owed = shop.events().filter_map(|(at, _, record)| change(at.sequence, record));
+    let mut owed =
+        shop.events().filter_map(|(at, made, record)| change((at.sequence, made), record));
     assert_eq!(owed.next(), None);
 }
 

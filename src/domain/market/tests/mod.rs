@@ -7,4 +7,5 @@ mod identity;
 mod paying;
 mod placing;
 mod properties;
+mod retrying;
 mod stock;

@@ -184,12 +184,6 @@ fn money_that_did_not_come() {
             then: off("moon_phase", DeclineClass::Hard),
         },
         Case {
-            name: "with one attempt, a soft decline is the last one too, under its own name",
-            given: waiting(),
-            when: decline(anna, "do_not_honor"),
-            then: off("do_not_honor", DeclineClass::Soft),
-        },
-        Case {
             name: "a decline told again changes nothing",
             given: history([waiting(), turned_down(anna, &mugs())]),
             when: decline(anna, "lost_card").under(command_made(T0, 1)),

@@ -35,17 +35,28 @@ fn any_result() -> impl Strategy<Value = PaymentResult> {
         currency: currency("EUR"),
         provider_ref: token(&format!("pay-{n}")),
     };
-    let code = prop_oneof![Just("lost_card"), Just("do_not_honor"), Just("moon_phase")];
+    let code = prop_oneof![
+        2 => Just("do_not_honor"),
+        2 => Just("insufficient_funds"),
+        1 => Just("processing_error"),
+        1 => Just("lost_card"),
+        1 => Just("moon_phase"),
+    ];
     prop_oneof![
         // Every basket of up to nine units has its price among these.
         6 => ((1u64..=9).prop_map(|units| units * PRICE), 1u8..=2).prop_map(captured),
-        2 => code.prop_map(|code| PaymentResult::Declined { code: token(code) }),
+        6 => code.prop_map(|code| PaymentResult::Declined { code: token(code) }),
+        1 => Just(PaymentResult::Failed { code: token("gateway_unavailable") }),
     ]
 }
 
-/// Mostly the one that was asked for.
+/// Mostly one that may have been asked for.
 fn any_attempt() -> impl Strategy<Value = u8> {
-    prop_oneof![9 => Just(1), 1 => Just(2)]
+    prop_oneof![9 => Just(1), 6 => Just(2), 4 => Just(3), 3 => Just(4), 1 => Just(5)]
+}
+
+fn any_method() -> impl Strategy<Value = &'static str> {
+    prop_oneof![Just("pm_one"), Just("pm_other")]
 }
 
 fn any_command() -> impl Strategy<Value = Request> {
@@ -63,6 +74,7 @@ fn any_command() -> impl Strategy<Value = Request> {
         8 => (any_order(), any_lines()).prop_map(|(id, lines)| place(id, &lines)),
         6 => (any_order(), any_attempt(), any_result())
             .prop_map(|(id, attempt, result)| record(id, attempt, result)),
+        2 => (any_order(), any_method()).prop_map(|(id, method)| change(id, method)),
         2 => any_order().prop_map(cancel),
         2 => (any_order(), 1u8..=2).prop_map(|(id, n)| fulfil(id, &format!("s-{n}"))),
     ];

@@ -133,7 +133,7 @@ impl World {
         let settings = Settings {
             subjects: self.subjects.clone(),
             rules: Rules {
-                policy: Policy { hold: HOLD },
+                policy: Policy { hold: HOLD, ..Policy::default() },
                 // Small, so that commits fill up and what does not fit waits.
                 bounds: Bounds { commands: 6, bytes: 2_000, skus: 6 },
                 decide: Market::decide,

@@ -31,6 +31,10 @@ fn good(kind: CommandKind) -> Value {
             "payment_method_token": "pm_card_visa",
             "lines": [{"sku": "mug", "quantity": 2, "unit_price_minor": 500}]
         }),
+        CommandKind::ChangePaymentMethod => json!({
+            "order_id": order_id,
+            "payment_method_token": "pm_other",
+        }),
         CommandKind::RecordPayment => json!({
             "order_id": order_id, "attempt": 1, "connector": "simulated", "result": money
         }),

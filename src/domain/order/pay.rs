@@ -1,0 +1,191 @@
+//! What news of an order's money leads to.
+
+use super::decide::{Answer, Decision, cancelled, confirmed, each_line, noted};
+use super::{Order, Phase};
+use crate::domain::event::{
+    AttentionKind, AttentionRaised, CancelReason, PaymentAbandoned, PaymentCaptured, PaymentFailed,
+    PaymentRequested, Retry,
+};
+use crate::domain::payment::{AttemptRequest, DeclineClass, RetrySchedule};
+use crate::domain::{
+    Amount, ChangePaymentMethod, Currency, Event, OrderId, PaymentResult, Policy, RecordPayment,
+    Refusal, Text, Timestamp, Token,
+};
+
+/// Attempts of one order, whoever asks for them: the first and its retries. A buyer who is asked
+/// for another card uses them up as well, so that nobody tries cards at a shop.
+const ATTEMPTS_MAX: u8 = 1 + RetrySchedule::RETRIES_MAX;
+
+impl Order {
+    /// News of money. A result is never refused for coming late: it happened.
+    pub(in crate::domain) fn record_payment(
+        &self,
+        command: &RecordPayment,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Decision {
+        if !(1..=self.basket.attempt).contains(&command.attempt) {
+            let last = self.basket.attempt;
+            return Err(Refusal::UnknownAttempt { attempt: command.attempt, last });
+        }
+        match &command.result {
+            PaymentResult::Captured { amount_minor, currency, provider_ref } => {
+                Ok(self.captured(command, (*amount_minor, *currency), provider_ref))
+            }
+            PaymentResult::Declined { code } => {
+                let class = policy.classes.of(&command.connector, code);
+                Ok(self.failed(command, (class, code), now, policy))
+            }
+            PaymentResult::Failed { code } => {
+                Ok(self.failed(command, (DeclineClass::Infra, code), now, policy))
+            }
+        }
+    }
+
+    fn captured(
+        &self,
+        command: &RecordPayment,
+        money: (Amount, Currency),
+        provider_ref: &Token,
+    ) -> Answer {
+        let owed = (self.basket.total, self.basket.currency);
+        let attention = match &self.phase {
+            Phase::Placed if money == owed => None,
+            Phase::Placed => Some(AttentionKind::AmountMismatch),
+            Phase::Cancelled(..) => Some(AttentionKind::LatePayment),
+            Phase::Paid(paid)
+            | Phase::Confirmed(Some(paid))
+            | Phase::Fulfilled(Some(paid), _)
+            | Phase::NeedsAttention(paid, _) => {
+                if paid.knows(provider_ref) {
+                    return Answer::AlreadyApplied(paid.at);
+                }
+                Some(AttentionKind::DoubleCapture)
+            }
+            // Nothing was asked for, so `record_payment` has refused it before.
+            Phase::Confirmed(None) | Phase::Fulfilled(None, _) => {
+                return Answer::Append(vec![noted(command)]);
+            }
+        };
+        let order_id = command.order_id;
+        let mut events = vec![Event::PaymentCaptured(PaymentCaptured {
+            order_id,
+            attempt: command.attempt,
+            connector: command.connector.clone(),
+            amount_minor: money.0,
+            currency: money.1,
+            provider_ref: provider_ref.clone(),
+        })];
+        match attention {
+            None => {
+                events.extend(each_line(order_id, &self.basket, Event::StockDeducted));
+                events.push(confirmed(order_id, self.basket.asked_at));
+            }
+            Some(kind) => {
+                let reason = Text::lossy(&format!(
+                    "{} captured as {provider_ref} while the order is {} and owes {}",
+                    money.0.in_currency(money.1),
+                    self.state(),
+                    owed.0.in_currency(owed.1),
+                ));
+                events.push(Event::AttentionRaised(AttentionRaised { kind, order_id, reason }));
+            }
+        }
+        Answer::Append(events)
+    }
+
+    fn failed(
+        &self,
+        command: &RecordPayment,
+        (class, code): (DeclineClass, &Token),
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Answer {
+        match &self.phase {
+            // An attempt that another has followed. It failed before, or it failed too late.
+            Phase::Placed if command.attempt < self.basket.attempt => {
+                Answer::Append(vec![noted(command)])
+            }
+            Phase::Placed => match self.basket.buyer_asked {
+                Some(at) => Answer::AlreadyApplied(at),
+                None => Answer::Append(self.goes_on(command, (class, code), now, policy)),
+            },
+            Phase::Cancelled(CancelReason::PaymentDeclined, at) => Answer::AlreadyApplied(*at),
+            Phase::Paid(_)
+            | Phase::Confirmed(_)
+            | Phase::Fulfilled(..)
+            | Phase::Cancelled(..)
+            | Phase::NeedsAttention(..) => Answer::Append(vec![noted(command)]),
+        }
+    }
+
+    /// What follows the failure of the last attempt that was asked for.
+    fn goes_on(
+        &self,
+        command: &RecordPayment,
+        (class, code): (DeclineClass, &Token),
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Vec<Event> {
+        let RecordPayment { order_id, attempt, .. } = *command;
+        let connector = command.connector.clone();
+        let retry = match class {
+            DeclineClass::Infra | DeclineClass::Soft => self.retry(order_id, now, policy),
+            DeclineClass::Customer | DeclineClass::Hard => None,
+        };
+        let buyer_may = class == DeclineClass::Customer && attempt < ATTEMPTS_MAX;
+        if retry.is_some() || buyer_may {
+            let code = code.clone();
+            let failed = PaymentFailed { order_id, attempt, connector, class, code, retry };
+            return vec![Event::PaymentFailed(failed)];
+        }
+        let code = code.clone();
+        let last = PaymentAbandoned { order_id, attempt, connector, class, code };
+        let mut events = vec![Event::PaymentAbandoned(last)];
+        events.extend(cancelled(order_id, &self.basket, CancelReason::PaymentDeclined));
+        events
+    }
+
+    /// The attempt that follows by itself, when there is one left and its hold lasts.
+    fn retry(&self, order_id: OrderId, now: Timestamp, policy: &Policy) -> Option<Retry> {
+        let attempt = self.basket.attempt;
+        let at = policy.retries.after(order_id, attempt, now)?;
+        if self.basket.hold_until < at.after(Policy::ATTEMPT) {
+            return None;
+        }
+        let AttemptRequest { attempt, idempotency_key } =
+            AttemptRequest::of(order_id, attempt.checked_add(1)?)?;
+        Some(Retry { attempt, idempotency_key, at })
+    }
+
+    /// Another means of payment, once the buyer was asked for one.
+    pub(in crate::domain) fn change_payment_method(
+        &self,
+        command: &ChangePaymentMethod,
+    ) -> Decision {
+        let asked = self.phase == Phase::Placed && self.basket.buyer_asked.is_some();
+        let next = self.basket.attempt.checked_add(1);
+        let Some(payment) = next
+            .filter(|_| asked)
+            .and_then(|attempt| AttemptRequest::of(command.order_id, attempt))
+        else {
+            return Err(match self.phase {
+                Phase::Placed => Refusal::WrongState {
+                    state: Text::lossy("placed, and an attempt to take the money is under way"),
+                },
+                Phase::Paid(_)
+                | Phase::Confirmed(_)
+                | Phase::Fulfilled(..)
+                | Phase::Cancelled(..)
+                | Phase::NeedsAttention(..) => self.wrong_state(),
+            });
+        };
+        Ok(Answer::Append(vec![Event::PaymentRequested(PaymentRequested {
+            order_id: command.order_id,
+            payment,
+            amount_minor: self.basket.total,
+            currency: self.basket.currency,
+            payment_method_token: command.payment_method_token.clone(),
+        })]))
+    }
+}

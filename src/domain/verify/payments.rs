@@ -1,0 +1,92 @@
+//! Attempts to take money: how many, in which order, under which keys.
+
+use super::orders::{Checked, Order, Orders};
+use super::{Fault, Invariant};
+use crate::domain::payment::{AttemptRequest, RetrySchedule};
+use crate::domain::{PaymentFailed, PaymentRequested, Timestamp, Token};
+
+/// The attempts of one order.
+#[derive(Debug, Default)]
+pub(super) struct Payment {
+    /// One for each attempt, none twice.
+    keys: Vec<Token>,
+    /// Whether the buyer has to act before there is another.
+    pub(super) asks_buyer: bool,
+}
+
+impl Payment {
+    /// The attempts of an order that is placed.
+    pub(super) fn first(request: Option<&AttemptRequest>) -> Self {
+        let keys = request.map(|request| request.idempotency_key.clone());
+        Self { keys: keys.into_iter().collect(), asks_buyer: false }
+    }
+
+    fn last(&self) -> usize {
+        self.keys.len()
+    }
+
+    fn next(&mut self, attempt: u8, key: &Token) -> Checked {
+        let (attempt, most) = (usize::from(attempt), 1 + usize::from(RetrySchedule::RETRIES_MAX));
+        if attempt != self.last().saturating_add(1) {
+            return illegal(format!("attempt {attempt} after attempt {}", self.last()));
+        }
+        if most < attempt {
+            return illegal(format!("attempt {attempt}, at most {most} are made"));
+        }
+        if self.keys.contains(key) {
+            return illegal(format!("attempt {attempt} under the key of another: {key}"));
+        }
+        self.keys.push(key.clone());
+        Ok(())
+    }
+}
+
+fn illegal(what: String) -> Checked {
+    Err((Invariant::I5, what))
+}
+
+impl Order {
+    /// Whether another attempt may be asked for.
+    fn is_payable(&self, kind: &str) -> Checked {
+        if self.is_placed() {
+            return Ok(());
+        }
+        let fault: Fault = (Invariant::I11, format!("{kind} while the order is not placed"));
+        Err(fault)
+    }
+}
+
+impl Orders {
+    /// Follows an attempt that failed and was not the last.
+    pub(super) fn fail(
+        &mut self,
+        failed: &PaymentFailed,
+        (at, index): (Timestamp, u32),
+    ) -> Checked {
+        let order = self.order(failed.order_id, index)?;
+        order.is_payable("payment_failed")?;
+        let last = order.payment.last();
+        if usize::from(failed.attempt) != last || order.payment.asks_buyer {
+            return illegal(format!("attempt {} failed, asked for is {last}", failed.attempt));
+        }
+        let Some(retry) = &failed.retry else {
+            order.payment.asks_buyer = true;
+            return Ok(());
+        };
+        if retry.at < at || order.hold_until < retry.at {
+            let (due, until) = (retry.at, order.hold_until);
+            return illegal(format!("a retry at {due}, asked for at {at}, held until {until}"));
+        }
+        order.payment.next(retry.attempt, &retry.idempotency_key)
+    }
+
+    /// Follows an attempt that the buyer asked for.
+    pub(super) fn request(&mut self, requested: &PaymentRequested, index: u32) -> Checked {
+        let order = self.order(requested.order_id, index)?;
+        order.is_payable("payment_requested")?;
+        if !std::mem::take(&mut order.payment.asks_buyer) {
+            return illegal("another attempt, and the buyer was not asked for one".into());
+        }
+        order.payment.next(requested.payment.attempt, &requested.payment.idempotency_key)
+    }
+}
