@@ -4,5 +4,7 @@ pub mod attention;
 pub mod committer;
 pub mod feed;
 pub mod follow;
+pub mod outbox;
 pub mod payer;
 pub mod projector;
+pub mod retry_scheduler;

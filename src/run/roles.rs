@@ -17,8 +17,10 @@ use crate::role::attention::AttentionList;
 use crate::role::committer::{self, Bounds, Rules};
 use crate::role::feed::{self, Feed};
 use crate::role::follow::{self, Beginning, Hub, follow};
-use crate::role::payer::{OwedProjection, Payer, Payments};
+use crate::role::outbox::Outbox;
+use crate::role::payer::{OwedProjection, Payer, Payments, hear_timers};
 use crate::role::projector::Projector;
+use crate::role::retry_scheduler::{self, RetryTimers};
 use crate::view::{MinuteView, OrderView, StockView, View};
 use crate::wire::{Encoding, MarketName, Subjects};
 
@@ -31,6 +33,8 @@ pub enum Role {
     Projector,
     /// Takes money.
     Payer,
+    /// Has failed payments told again when their retry is due.
+    RetryScheduler,
     /// Publishes one message an event.
     Feed,
     /// Lists what a human must look at.
@@ -39,8 +43,14 @@ pub enum Role {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Committer, Self::Projector, Self::Payer, Self::Feed, Self::Attention];
+    pub const ALL: [Self; 6] = [
+        Self::Committer,
+        Self::Projector,
+        Self::Payer,
+        Self::RetryScheduler,
+        Self::Feed,
+        Self::Attention,
+    ];
 
     /// The name on the command line.
     #[must_use]
@@ -49,6 +59,7 @@ impl Role {
             Self::Committer => "committer",
             Self::Projector => "projector",
             Self::Payer => "payer",
+            Self::RetryScheduler => "retry-scheduler",
             Self::Feed => "feed",
             Self::Attention => "attention",
         }
@@ -94,6 +105,8 @@ pub struct Paces {
     pub metrics: Pace,
     /// The feed.
     pub feed: Pace,
+    /// Schedules of retries, which are seconds away.
+    pub timers: Pace,
     /// Attention items.
     pub attention: Pace,
     /// What is owed. Most of it is settled before: an attempt that is recorded in time is never
@@ -110,6 +123,7 @@ impl Default for Paces {
             views: Pace { quiet: millis(15), busy: millis(100) },
             metrics: Pace::steady(millis(500)),
             feed: Pace { quiet: millis(10), busy: millis(250) },
+            timers: Pace::steady(millis(250)),
             attention: Pace::steady(millis(250)),
             payer: Pace::steady(millis(1_000)),
         }
@@ -166,6 +180,7 @@ pub async fn start<G: Gateway>(setup: &Setup<G>, roles: &[Role]) -> Result<Runni
                 start_view::<StockView, G>(shared, ("stock", views), group).await?;
                 start_view::<MinuteView, G>(shared, ("metrics", metrics), group).await?;
             }
+            Role::RetryScheduler => start_retry_scheduler((setup, &hub), &mut followers).await?,
             Role::Feed => start_feed((setup, &hub), &mut followers).await?,
             Role::Attention => start_attention((setup, &hub), &mut followers).await?,
         }
@@ -305,7 +320,23 @@ async fn start_feed<G: Gateway>(
     };
     let encoding = setup.feed;
     let start = (output, Beginning::Recent(feed::AGE));
-    spawn_follower(group, "feed", ports, start, move || Feed::new(subjects.clone(), encoding));
+    spawn_follower(group, "feed", ports, start, move || {
+        Outbox::new(Feed::new(subjects.clone(), encoding))
+    });
+    Ok(())
+}
+
+async fn start_retry_scheduler<G: Gateway>(
+    (setup, hub): Shared<'_, G>,
+    group: &mut Group,
+) -> anyhow::Result<()> {
+    let (subjects, role) = (setup.subjects(), Role::RetryScheduler.name());
+    let (ports, log) = follower((setup, hub), role, subjects.stream("TIMERS")).await?;
+    let position = subjects.timers_position();
+    let output = Output { log, position, keys: String::new(), pace: setup.pace.timers };
+    let start = (output, Beginning::Recent(retry_scheduler::AGE));
+    let timers = move || Outbox::new(RetryTimers::new(subjects.clone()));
+    spawn_follower(group, role, ports, start, timers);
     Ok(())
 }
 
@@ -331,12 +362,19 @@ async fn start_payer<G: Gateway>(
     let bucket = subjects.bucket("payer");
     let (ports, log) = follower((setup, hub), "payer", Subjects::bucket_stream(&bucket)).await?;
     let connection = setup.connect("payer commands").await?;
+    let every_due = subjects.every_retry_due();
     let source = "payer".parse().context("the payer's own name")?;
     let client = Client::new(&connection, subjects, source).await?.bundled();
     let gateway = Arc::clone(&setup.gateway);
     let classes = setup.policy.classes.clone();
     let payer = Payer::new(gateway, (client, SystemClock), setup.payments, classes);
     let drive = payer.drive();
+    let timers = JsLog::open(&connection, setup.subjects().stream("TIMERS")).await?;
+    let (hears, stop) = (payer.drive(), group.token());
+    group.spawn("payer's timers", async move {
+        hear_timers(&timers, &every_due, &hears, &stop).await;
+        Ok(())
+    });
     let output = bucket_output(log, &bucket, setup.pace.payer);
     let prefix = output.keys.clone();
     let start = (output, Beginning::Start);

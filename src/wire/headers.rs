@@ -9,5 +9,9 @@ pub const KASSA_TYPE: &str = "Kassa-Type";
 pub const KASSA_REPLY_TO: &str = "Kassa-Reply-To";
 /// The address of the event a feed message is about.
 pub const KASSA_EVENT: &str = "Kassa-Event";
+/// When the server publishes a message again: `@at` and a moment.
+pub const NATS_SCHEDULE: &str = "Nats-Schedule";
+/// Where it publishes it then.
+pub const NATS_SCHEDULE_TARGET: &str = "Nats-Schedule-Target";
 /// W3C trace context. Written lower case; read in any case, because Go writes `Traceparent`.
 pub const TRACEPARENT: &str = "traceparent";

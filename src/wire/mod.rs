@@ -17,6 +17,7 @@ mod pack;
 mod position;
 mod snapshot;
 mod subject;
+mod timer;
 mod verify;
 
 pub use chain::{Chain, Hash};
@@ -34,4 +35,5 @@ pub use outcome::{Outcome, OutcomeKind};
 pub use position::Position;
 pub use snapshot::{BadSnapshot, FoldError, LOGIC, Snapshot};
 pub use subject::{InvalidMarketName, MarketName, Subjects};
+pub use timer::{RetryDue, rfc3339};
 pub use verify::{Stored, Verified, Verifier};

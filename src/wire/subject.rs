@@ -234,6 +234,30 @@ impl Subjects {
         self.feed("_position", "feed")
     }
 
+    /// Where the schedule of an order's next retry is.
+    #[must_use]
+    pub fn retry_timer(&self, order_id: OrderId) -> String {
+        format!("kassa.{}.timer.retry.{order_id}", self.market)
+    }
+
+    /// Where an order's retry that has come due is told.
+    #[must_use]
+    pub fn retry_due(&self, order_id: OrderId) -> String {
+        format!("kassa.{}.due.retry.{order_id}", self.market)
+    }
+
+    /// Every retry that has come due.
+    #[must_use]
+    pub fn every_retry_due(&self) -> String {
+        format!("kassa.{}.due.retry.*", self.market)
+    }
+
+    /// Where the retry scheduler keeps its position.
+    #[must_use]
+    pub fn timers_position(&self) -> String {
+        format!("kassa.{}.timer._position.retry", self.market)
+    }
+
     /// Where one item for a human goes.
     #[must_use]
     pub fn attention(&self, kind: &str, id: &str) -> String {

@@ -25,6 +25,8 @@ mod server_faults;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod timers;
+#[cfg(test)]
 mod two_ways_in;
 #[cfg(test)]
 mod zombie;

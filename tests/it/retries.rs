@@ -1,79 +1,19 @@
 //! Payments that fail, and what becomes of their orders.
 
-use std::time::Duration;
-
-use kassa::domain::payment::RetrySchedule;
-use kassa::domain::{ChangePaymentMethod, Command, OrderId, OrderLine, PlaceOrder, Quantity};
-use kassa::engine::verify_log;
-use kassa::nats::Client;
-use kassa::port::{Clock, Commands, SystemClock, new_uuid};
+use kassa::domain::{ChangePaymentMethod, Command};
+use kassa::port::{Clock, Commands, SystemClock};
 use kassa::run::Role;
-use kassa::view::OrderView;
 use kassa::wire::OutcomeKind;
 
-use crate::support::shop::{Shop, command_id, price, sku};
-use crate::support::truth::{Truth, books_balance, values};
+use crate::support::paying::{SOON, attempt, becomes, place, prove_money, retry_after, view};
+use crate::support::shop::{Shop, command_id};
 use crate::support::{PROGRESS, eventually};
 
-const ROLES: [Role; 3] = [Role::Committer, Role::Projector, Role::Payer];
-
-/// A shop whose retries follow each other quickly.
-async fn impatient() -> Shop {
-    let mut shop = Shop::on_one_node().await;
-    shop.setup.policy.retries =
-        RetrySchedule::try_new(vec![Duration::from_millis(500); 3]).unwrap();
-    shop
-}
-
-async fn place(client: &Client, method: &str) -> OrderId {
-    let order_id = OrderId::try_from(new_uuid(SystemClock.now())).unwrap();
-    let (unit_price_minor, currency) = price();
-    let order = PlaceOrder {
-        order_id,
-        customer_ref: "buyer".parse().unwrap(),
-        lines: vec![OrderLine {
-            sku: sku(0),
-            quantity: Quantity::try_new(1).unwrap(),
-            unit_price_minor,
-        }],
-        currency,
-        payment_method_token: method.parse().unwrap(),
-    };
-    let outcome = client.send(command_id(), &Command::PlaceOrder(order), None).await.unwrap();
-    assert_eq!(outcome.result, OutcomeKind::Accepted, "{outcome:?}");
-    order_id
-}
-
-/// The log holds what it promises, and the provider's books say the same of the money.
-async fn prove_money(shop: &Shop) {
-    books_balance(shop, &Truth::of(shop).await);
-    let verified = verify_log(&shop.events().await, &shop.subjects, |_| {}).await.unwrap();
-    assert!(verified.violations.is_empty(), "{:#?}", verified.violations);
-}
-
-async fn view(shop: &Shop, order_id: OrderId) -> Option<OrderView> {
-    let (bucket, name) = (shop.bucket("orders").await, shop.subjects.bucket("orders"));
-    values::<OrderView>(&bucket, &name).await.remove(&order_id.to_string())
-}
-
-/// Waits until an order is in that state, and its payment in the other.
-async fn becomes(shop: &Shop, order_id: OrderId, state: &str, payment: &str) -> OrderView {
-    let what = format!("{order_id} becomes {state} and {payment}");
-    let there = async || {
-        let view = view(shop, order_id).await?;
-        let paid = view.payment.as_ref().is_some_and(|known| known.state == payment);
-        (view.state == state && paid).then_some(view)
-    };
-    eventually(&what, PROGRESS, there).await
-}
-
-fn attempt(view: &OrderView) -> u8 {
-    view.payment.as_ref().map_or(0, |payment| payment.attempt)
-}
+const ROLES: [Role; 4] = [Role::Committer, Role::Projector, Role::Payer, Role::RetryScheduler];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payment_that_failed_is_tried_again_until_it_is_made_or_given_up() {
-    let shop = impatient().await;
+    let shop = retry_after(Shop::on_one_node().await, SOON);
     let roles = shop.start(&ROLES).await;
     let client = shop.client().await;
     shop.fill(&client, 1, 1_000).await;
@@ -94,7 +34,7 @@ async fn a_payment_that_failed_is_tried_again_until_it_is_made_or_given_up() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_buyer_who_was_asked_pays_with_another_card() {
-    let shop = impatient().await;
+    let shop = retry_after(Shop::on_one_node().await, SOON);
     let roles = shop.start(&ROLES).await;
     let client = shop.client().await;
     shop.fill(&client, 1, 1_000).await;
@@ -115,7 +55,7 @@ async fn a_buyer_who_was_asked_pays_with_another_card() {
 /// Nobody pays while the moment of a retry passes. Whoever pays next makes it at once, once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_retry_that_came_due_while_nobody_paid_is_made_by_the_next_payer() {
-    let shop = impatient().await;
+    let shop = retry_after(Shop::on_one_node().await, SOON);
     let roles = shop.start(&[Role::Committer, Role::Projector]).await;
     let client = shop.client().await;
     shop.fill(&client, 1, 1_000).await;

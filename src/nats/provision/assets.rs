@@ -11,6 +11,7 @@ const FILES: &[(&str, &str)] = &[
     ("commands.json", include_str!("../../../streams/commands.json")),
     ("events.json", include_str!("../../../streams/events.json")),
     ("feed.json", include_str!("../../../streams/feed.json")),
+    ("timers.json", include_str!("../../../streams/timers.json")),
     ("attention.json", include_str!("../../../streams/attention.json")),
     ("kv_orders.json", include_str!("../../../streams/kv_orders.json")),
     ("kv_stock.json", include_str!("../../../streams/kv_stock.json")),

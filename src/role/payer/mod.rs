@@ -4,9 +4,13 @@
 //! are no acknowledgements; after a crash, what the bucket and the log still owe is driven again
 //! with the same keys.
 
+mod drive;
 mod owed;
 mod pay;
+mod timers;
 mod watch;
 
+pub use drive::Drive;
 pub use owed::OwedProjection;
-pub use pay::{Drive, Payer, Payments};
+pub use pay::{Payer, Payments};
+pub use timers::hear_timers;

@@ -8,7 +8,7 @@ use crate::port::Message;
 use crate::view::owed::{Owed, OwedChange, change};
 use crate::wire::{Commit, Encoding};
 
-use super::pay::{Drive, ToMake};
+use super::drive::{Drive, ToMake};
 
 /// Folds commits into what is owed, and hands on what is to be paid.
 ///

@@ -1,20 +1,16 @@
 //! The act of paying.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
-use tokio_util::time::DelayQueue;
 use tracing::{Instrument, debug, warn};
 
+use super::drive::{Drive, Signal, ToMake, Waiting};
 use super::watch;
 use crate::domain::payment::{DeclineClasses, RetrySchedule};
-use crate::domain::{
-    Command, CommandId, OrderId, PaymentResult, RecordPayment, Token, TraceParent,
-};
+use crate::domain::{Command, CommandId, PaymentResult, RecordPayment, Token, TraceParent};
 use crate::port::{Charge, Clock, Commands, Gateway, GatewayError, Unanswered, new_uuid};
 use crate::telemetry;
 use crate::view::owed::Owed;
@@ -50,59 +46,6 @@ impl Default for Payments {
     }
 }
 
-/// An attempt that is to be made.
-pub(super) struct ToMake {
-    pub(super) owed: Owed,
-    /// Whether somebody may have called for it before: then money may have moved, whatever the
-    /// provider answers now.
-    pub(super) may_be_out: bool,
-}
-
-/// Hands attempts from the projection to the payer, and tells it which are no longer owed.
-#[derive(Clone)]
-pub struct Drive {
-    owed: mpsc::UnboundedSender<ToMake>,
-    running: Arc<Mutex<HashMap<OrderId, (u8, CancellationToken)>>>,
-}
-
-impl Drive {
-    /// Has an attempt made.
-    pub(super) fn pay(&self, attempt: ToMake) {
-        let Owed { order_id, attempt: number, .. } = attempt.owed;
-        let before = self.running().insert(order_id, (number, CancellationToken::new()));
-        if let Some((_, before)) = before {
-            before.cancel();
-        }
-        // Nobody takes it only while the process stops; it stays owed.
-        let _ = self.owed.send(attempt);
-    }
-
-    /// Has nothing more done for an order. A call that is out stays out: its result is recorded.
-    pub(super) fn settled(&self, order_id: OrderId) {
-        if let Some((_, token)) = self.running().remove(&order_id) {
-            token.cancel();
-        }
-    }
-
-    /// Forgets what was owed: it is read again.
-    pub(super) fn start_anew(&self) {
-        for (_, (_, token)) in self.running().drain() {
-            token.cancel();
-        }
-    }
-
-    /// What ends an attempt; none when it is no longer owed.
-    fn token(&self, owed: &Owed) -> Option<CancellationToken> {
-        let running = self.running();
-        let (attempt, token) = running.get(&owed.order_id)?;
-        (*attempt == owed.attempt).then(|| token.clone())
-    }
-
-    fn running(&self) -> MutexGuard<'_, HashMap<OrderId, (u8, CancellationToken)>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Makes the attempts that are handed to it.
 pub struct Payer<G, M, C> {
     gateway: Arc<G>,
@@ -111,7 +54,7 @@ pub struct Payer<G, M, C> {
     calls: Arc<Semaphore>,
     classes: Arc<DeclineClasses>,
     drive: Drive,
-    owed: mpsc::UnboundedReceiver<ToMake>,
+    signals: mpsc::UnboundedReceiver<Signal>,
 }
 
 impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
@@ -122,12 +65,10 @@ impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
         payments: Payments,
         classes: DeclineClasses,
     ) -> Self {
-        // Unbounded, and still bounded: every attempt in it is an open order.
-        let (sender, owed) = mpsc::unbounded_channel();
-        let drive = Drive { owed: sender, running: Arc::default() };
+        let (drive, signals) = Drive::new();
         let calls = Arc::new(Semaphore::new(payments.concurrency));
         let classes = Arc::new(classes);
-        Self { gateway, commands, clock, calls, classes, drive, owed }
+        Self { gateway, commands, clock, calls, classes, drive, signals }
     }
 
     /// The way to hand it attempts.
@@ -140,24 +81,29 @@ impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
     pub async fn run(mut self, stop: &CancellationToken) {
         let tasks = tokio_util::task::TaskTracker::new();
         let connector = self.gateway.connector();
-        let mut later = DelayQueue::new();
+        let mut waiting = Waiting::default();
         loop {
             let due = tokio::select! {
                 () = stop.cancelled() => break,
-                Some(due) = later.next() => due.into_inner(),
-                due = self.owed.recv() => match due {
-                    Some(due) => due,
+                overdue = waiting.overdue() => Some(overdue),
+                signal = self.signals.recv() => match signal {
                     None => break,
+                    Some(Signal::Due(due)) => waiting.due(due),
+                    Some(Signal::Owed(attempt)) => match self.wait(&attempt.owed) {
+                        None => Some(attempt),
+                        Some(wait) => {
+                            waiting.put(attempt, wait);
+                            None
+                        }
+                    },
                 },
             };
-            let Some(token) = self.drive.token(&due.owed) else {
+            // What is no longer owed is not made, whoever tells of it.
+            let Some((due, token)) =
+                due.and_then(|due| self.drive.token(&due.owed).map(|token| (due, token)))
+            else {
                 continue;
             };
-            if let Some(wait) = self.wait(&due.owed) {
-                // Whatever becomes of it, it is looked at once more then.
-                later.insert(due, wait);
-                continue;
-            }
             let permit = tokio::select! {
                 () = stop.cancelled() => break,
                 permit = Arc::clone(&self.calls).acquire_owned() => permit,
@@ -172,7 +118,7 @@ impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
             };
             tasks.spawn(async move {
                 let span = watch::payment(&due.owed, &attempt.connector);
-                attempt.make(due, &token).instrument(span).await;
+                attempt.make(*due, &token).instrument(span).await;
                 drop(permit);
             });
         }

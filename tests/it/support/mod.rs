@@ -3,6 +3,7 @@
 pub(crate) mod buyers;
 pub(crate) mod child;
 pub(crate) mod nats;
+pub(crate) mod paying;
 pub(crate) mod proxy;
 pub(crate) mod shop;
 pub(crate) mod truth;

@@ -1,0 +1,34 @@
+//! What a timer says when it fires.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{OrderId, Timestamp};
+
+/// The retry of a payment is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryDue {
+    /// The order.
+    pub order_id: OrderId,
+    /// The attempt to be made.
+    pub attempt: u8,
+}
+
+/// A moment in UTC, to the millisecond, as RFC 3339 writes it.
+#[must_use]
+pub fn rfc3339(moment: Timestamp) -> String {
+    i64::try_from(moment.0)
+        .ok()
+        .and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok())
+        .map_or_else(|| moment.to_string(), |time| format!("{time:.3}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_written_in_utc_with_milliseconds() {
+        assert_eq!(rfc3339(Timestamp(0)), "1970-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339(Timestamp(1_700_000_000_123)), "2023-11-14T22:13:20.123Z");
+    }
+}

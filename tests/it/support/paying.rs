@@ -1,0 +1,75 @@
+//! Orders, and what becomes of their payments.
+
+use std::time::Duration;
+
+use kassa::domain::payment::RetrySchedule;
+use kassa::domain::{Command, OrderId, OrderLine, PlaceOrder, Quantity};
+use kassa::engine::verify_log;
+use kassa::nats::Client;
+use kassa::port::{Clock, Commands, SystemClock, new_uuid};
+use kassa::view::OrderView;
+use kassa::wire::OutcomeKind;
+
+use super::shop::{Shop, command_id, price, sku};
+use super::truth::{Truth, books_balance, values};
+use super::{PROGRESS, eventually};
+
+/// A pause that a test can wait for.
+pub(crate) const SOON: Duration = Duration::from_millis(500);
+
+/// Has a shop try three times again, with the same pause before each.
+pub(crate) fn retry_after(mut shop: Shop, pause: Duration) -> Shop {
+    shop.setup.policy.retries = RetrySchedule::try_new(vec![pause; 3]).unwrap();
+    shop
+}
+
+pub(crate) async fn place(client: &Client, method: &str) -> OrderId {
+    let order_id = OrderId::try_from(new_uuid(SystemClock.now())).unwrap();
+    let (unit_price_minor, currency) = price();
+    let order = PlaceOrder {
+        order_id,
+        customer_ref: "buyer".parse().unwrap(),
+        lines: vec![OrderLine {
+            sku: sku(0),
+            quantity: Quantity::try_new(1).unwrap(),
+            unit_price_minor,
+        }],
+        currency,
+        payment_method_token: method.parse().unwrap(),
+    };
+    let outcome = client.send(command_id(), &Command::PlaceOrder(order), None).await.unwrap();
+    assert_eq!(outcome.result, OutcomeKind::Accepted, "{outcome:?}");
+    order_id
+}
+
+/// The log holds what it promises, and the provider's books say the same of the money.
+pub(crate) async fn prove_money(shop: &Shop) {
+    books_balance(shop, &Truth::of(shop).await);
+    let verified = verify_log(&shop.events().await, &shop.subjects, |_| {}).await.unwrap();
+    assert!(verified.violations.is_empty(), "{:#?}", verified.violations);
+}
+
+pub(crate) async fn view(shop: &Shop, order_id: OrderId) -> Option<OrderView> {
+    let (bucket, name) = (shop.bucket("orders").await, shop.subjects.bucket("orders"));
+    values::<OrderView>(&bucket, &name).await.remove(&order_id.to_string())
+}
+
+/// Waits until an order is in that state, and its payment in the other.
+pub(crate) async fn becomes(
+    shop: &Shop,
+    order_id: OrderId,
+    state: &str,
+    payment: &str,
+) -> OrderView {
+    let what = format!("{order_id} becomes {state} and {payment}");
+    let there = async || {
+        let view = view(shop, order_id).await?;
+        let paid = view.payment.as_ref().is_some_and(|known| known.state == payment);
+        (view.state == state && paid).then_some(view)
+    };
+    eventually(&what, PROGRESS, there).await
+}
+
+pub(crate) fn attempt(view: &OrderView) -> u8 {
+    view.payment.as_ref().map_or(0, |payment| payment.attempt)
+}
