@@ -113,6 +113,8 @@ pub struct OrderConfig {
     /// Units: seconds.
     pub hold_s: Bounded<1, 259_200>,
     /// Units: seconds.
+    pub unknown_hold_s: Bounded<1, 259_200>,
+    /// Units: seconds.
     #[serde(deserialize_with = "retry_schedule")]
     pub retry_after_s: RetrySchedule,
 }
@@ -201,6 +203,7 @@ impl Config {
     pub fn policy(&self) -> Policy {
         Policy {
             hold: Duration::from_secs(self.order.hold_s.get()),
+            unknown_hold: Duration::from_secs(self.order.unknown_hold_s.get()),
             retries: self.order.retry_after_s.clone(),
             classes: DeclineClasses::with(self.payer.classes.clone()),
         }

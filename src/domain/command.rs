@@ -284,6 +284,9 @@ pub enum PaymentResult {
         /// The provider's reason code.
         code: Token,
     },
+    /// Nobody can say: the provider was asked and did not answer. It stays asked, with the same
+    /// key, until it says one of the others.
+    Unknown,
     /// It is not: the provider could not be asked, or took no orders.
     Failed {
         /// What kept it; ours, not the provider's.

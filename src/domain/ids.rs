@@ -28,6 +28,9 @@ impl Token {
     /// The reason of an attempt that no provider took.
     pub const GATEWAY_UNAVAILABLE: Self = Self(SmolStr::new_static("gateway_unavailable"));
 
+    /// The reason of an attempt that its provider never heard of, for an order that is off.
+    pub const NEVER_CHARGED: Self = Self(SmolStr::new_static("never_charged"));
+
     /// The name itself.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -33,8 +33,8 @@ pub use event::{
     AttentionKind, AttentionRaised, CancelReason, CancelRequested, CommandRejected, Event,
     HoldExpired, Opened, OrderCancelled, OrderConfirmed, OrderFulfilled, OrderPlaced,
     OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted,
-    PaymentRequested, Recorded, Retry, ShortageFound, SkuDelisted, SkuListed, SkuRepriced,
-    StockAdjusted, StockHeld, StockReceived,
+    PaymentRequested, PaymentUnknown, Recorded, Retry, ShortageFound, SkuDelisted, SkuListed,
+    SkuRepriced, StockAdjusted, StockHeld, StockReceived,
 };
 pub use ids::{
     CommandId, Fingerprint, InvalidId, InvalidToken, OrderId, Sku, Source, Token, TraceParent,

@@ -14,6 +14,8 @@ pub struct Policy {
     /// It has to outlive the whole retry plan, the last attempt's own time and the poll of an
     /// unknown outcome: 20 s + 90 s + 240 s, and room.
     pub hold: Duration,
+    /// How long it keeps it at least, once nobody can say whether the money came.
+    pub unknown_hold: Duration,
     /// When a payment that failed is tried again.
     pub retries: RetrySchedule,
     /// What providers' reason codes mean.
@@ -43,6 +45,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             hold: Self::HOLD_DEFAULT,
+            unknown_hold: Self::HOLD_DEFAULT,
             retries: RetrySchedule::default(),
             classes: DeclineClasses::default(),
         }

@@ -61,6 +61,11 @@ impl Ledger {
         Ok(Self { file: file.to_path_buf(), out, known })
     }
 
+    /// Whether a charge was booked.
+    pub(super) fn knows(&self, key: &Token) -> bool {
+        self.known.contains(&hash(key))
+    }
+
     /// Books a charge, once.
     pub(super) fn book(&mut self, line: &LedgerLine) -> Result<(), LedgerError> {
         if !self.known.insert(hash(&line.idempotency_key)) {

@@ -1,5 +1,6 @@
 //! A provider that is not there: seeded, with the moods of a real one.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -14,6 +15,9 @@ const DECLINE: &str = "decline_";
 
 /// A token that begins so finds nobody there, for so many attempts: `away_1x`.
 const AWAY: &str = "away_";
+
+/// A token that begins so is charged, and its first answer lost, for so many attempts: `silent_1x`.
+const SILENT: &str = "silent_";
 
 /// What share of a hundred thousand a mood has.
 const SHARES: u64 = 100_000;
@@ -45,14 +49,16 @@ pub struct Simulation {
 pub struct SimulatedGateway {
     simulation: Simulation,
     ledger: Option<Mutex<Ledger>>,
+    /// Without books: charges whose answer was lost, which is all that anybody asks after.
+    lost: Mutex<HashSet<Token>>,
     calls: AtomicU64,
 }
 
 impl SimulatedGateway {
     /// A provider without books.
     #[must_use]
-    pub const fn new(simulation: Simulation) -> Self {
-        Self { simulation, ledger: None, calls: AtomicU64::new(0) }
+    pub fn new(simulation: Simulation) -> Self {
+        Self { simulation, ledger: None, lost: Mutex::default(), calls: AtomicU64::new(0) }
     }
 
     /// A provider that keeps its books in `file`.
@@ -65,7 +71,7 @@ impl SimulatedGateway {
         file: &std::path::Path,
     ) -> Result<Self, LedgerError> {
         let ledger = Some(Mutex::new(Ledger::open(file)?));
-        Ok(Self { simulation, ledger, calls: AtomicU64::new(0) })
+        Ok(Self { simulation, ledger, lost: Mutex::default(), calls: AtomicU64::new(0) })
     }
 
     /// A number that looks random and depends on the seed and `what` alone.
@@ -114,6 +120,17 @@ impl SimulatedGateway {
         })
     }
 
+    /// Whether the answer of a call is lost: by chance, or because its token says so.
+    fn loses_answer(&self, charge: &Charge, call: &[u8]) -> bool {
+        let method = charge.payment_method_token.as_str();
+        let silent = method.strip_prefix(SILENT).map_or(0, |rest| counted(rest).0);
+        let heard = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        // The first call of each key only: who asks again is told.
+        let first = !heard.contains(&charge.idempotency_key);
+        (first && charge.attempt <= silent)
+            || self.happens(self.simulation.answer_lost, "answer_lost", call)
+    }
+
     async fn take_time(&self, call: &[u8]) {
         let Simulation { latency_min, latency_max, .. } = self.simulation;
         if latency_max.is_zero() {
@@ -160,10 +177,28 @@ impl Gateway for SimulatedGateway {
             // It may stand in the books all the same.
             booked.map_err(|error| GatewayError::Unknown(error.into()))?;
         }
-        if self.happens(self.simulation.answer_lost, "answer_lost", &call) {
+        if self.loses_answer(charge, &call) {
+            self.lost
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(charge.idempotency_key.clone());
             return Err(GatewayError::Unknown("simulated loss of the answer".into()));
         }
         Ok(result)
+    }
+
+    async fn find(&self, charge: &Charge) -> Result<Option<GatewayWord>, GatewayError> {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed).to_le_bytes();
+        self.take_time(&call).await;
+        if self.happens(self.simulation.unavailable, "unavailable", &call) {
+            return Err(GatewayError::Unavailable("simulated outage".into()));
+        }
+        let key = &charge.idempotency_key;
+        let known = match &self.ledger {
+            Some(ledger) => ledger.lock().unwrap_or_else(PoisonError::into_inner).knows(key),
+            None => self.lost.lock().unwrap_or_else(PoisonError::into_inner).contains(key),
+        };
+        known.then(|| self.word(charge)).transpose()
     }
 }
 

@@ -41,6 +41,16 @@ pub trait Gateway: Send + Sync + 'static {
         &self,
         charge: &Charge,
     ) -> impl Future<Output = Result<GatewayWord, GatewayError>> + Send;
+
+    /// What became of a charge, by its key; none when it never came. Moves no money.
+    ///
+    /// # Errors
+    ///
+    /// See [`GatewayError`]: in both cases it may be asked again.
+    fn find(
+        &self,
+        charge: &Charge,
+    ) -> impl Future<Output = Result<Option<GatewayWord>, GatewayError>> + Send;
 }
 
 /// Why nothing is known yet.

@@ -7,7 +7,8 @@ use crate::domain::{Address, Event, Recorded, Timestamp};
 /// One item of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttentionItem {
-    /// `poison`, `shortage`, `late_payment`, `amount_mismatch` or `double_capture`.
+    /// `poison`, `shortage`, `late_payment`, `amount_mismatch`,
+    /// `double_capture` or `payment_unknown`.
     pub kind: String,
     /// What it is about: an order, a SKU, or the address of the event.
     pub id: String,
@@ -57,6 +58,7 @@ pub fn item(at: Address, made: Timestamp, record: &Recorded) -> Option<Attention
         | Event::StockReleased(_)
         | Event::PaymentCaptured(_)
         | Event::PaymentFailed(_)
+        | Event::PaymentUnknown(_)
         | Event::PaymentRequested(_)
         | Event::PaymentAbandoned(_)
         | Event::PaymentNoted(_)

@@ -90,6 +90,7 @@ impl MinuteView {
             | Event::StockReleased(_)
             | Event::PaymentCaptured(_)
             | Event::PaymentFailed(_)
+            | Event::PaymentUnknown(_)
             | Event::PaymentRequested(_)
             | Event::PaymentAbandoned(_)
             | Event::PaymentNoted(_)

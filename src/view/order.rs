@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::View;
 use crate::domain::payment::DeclineClass;
 use crate::domain::{
-    Address, Amount, Currency, Event, Misfit, OrderId, OrderLine, OrderPlaced, OrderRejected,
-    PaymentResult, Price, Quantity, Refusal, Sku, Timestamp, Token,
+    Address, Amount, AttentionKind, Currency, Event, Misfit, OrderId, OrderLine, OrderPlaced,
+    OrderRejected, PaymentResult, Price, Quantity, Refusal, Sku, Timestamp, Token,
 };
 
 /// One order.
@@ -88,7 +88,7 @@ pub struct LineView {
 pub struct PaymentView {
     /// The last attempt.
     pub attempt: u8,
-    /// `requested`, `retrying`, `needs_customer`, `captured` or `declined`.
+    /// `requested`, `retrying`, `needs_customer`, `unknown`, `captured` or `declined`.
     pub state: String,
     /// Who was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -184,6 +184,10 @@ impl OrderView {
                     payment.retry_at_ms = failed.retry.as_ref().map(|retry| retry.at);
                 });
             }
+            Event::PaymentUnknown(unknown) => {
+                self.pay(unknown.attempt, "unknown", Some(&unknown.connector), |_| {});
+                self.hold_until_ms = Some(unknown.hold_until);
+            }
             Event::PaymentRequested(requested) => {
                 self.pay(requested.payment.attempt, "requested", None, |payment| {
                     (payment.code, payment.class) = (None, None);
@@ -201,6 +205,8 @@ impl OrderView {
                 self.enter("fulfilled", None);
                 self.shipment_ref = Some(fulfilled.shipment_ref.clone());
             }
+            // It is off all the same; the human's list has it.
+            Event::AttentionRaised(raised) if raised.kind == AttentionKind::PaymentUnknown => {}
             Event::AttentionRaised(raised) => {
                 // A second capture leaves the order what it is; the human's list has it.
                 let state = if self.state == "placed" || self.state == "cancelled" {
@@ -213,7 +219,8 @@ impl OrderView {
             Event::PaymentNoted(noted) => match &noted.result {
                 PaymentResult::Captured { .. }
                 | PaymentResult::Declined { .. }
-                | PaymentResult::Failed { .. } => {}
+                | PaymentResult::Failed { .. }
+                | PaymentResult::Unknown => {}
             },
             Event::StockReserved(_)
             | Event::StockDeducted(_)

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Amount, Currency, Event, OrderId, Recorded, Retry, Sequence, Timestamp, Token, TraceParent,
+    Amount, Currency, Event, OrderId, PaymentResult, Recorded, Retry, Sequence, Timestamp, Token,
+    TraceParent,
 };
 
 /// One attempt that somebody has to make.
@@ -26,6 +27,9 @@ pub struct Owed {
     /// Not before this; at once when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before_ms: Option<Timestamp>,
+    /// The order is off: nothing is charged for it any more, and what was charged is found out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub off: bool,
     /// The trace it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceParent>,
@@ -40,9 +44,12 @@ pub enum OwedChange {
     Asked(Box<Owed>),
     /// The attempt before failed, and this one follows it.
     Again(OrderId, Retry),
-    /// Nothing is owed for the order now: the answer is in the log, the order is off, or the
-    /// buyer is asked.
+    /// Nothing is owed for the order now: the answer is in the log, or the buyer is asked.
     Settled(OrderId),
+    /// The order is off, since this moment. What was asked for may have been charged.
+    Off(OrderId, Timestamp),
+    /// What became of this attempt is in the log.
+    Told(OrderId, u8),
 }
 
 /// What an event does to what is owed; nothing for most.
@@ -60,6 +67,7 @@ pub fn change((sequence, made): (Sequence, Timestamp), record: &Recorded) -> Opt
                 payment_method_token: placed.payment_method_token.clone(),
                 asked_at_ms: placed.asked_at,
                 not_before_ms: None,
+                off: false,
                 trace: record.trace.clone(),
                 event_seq: sequence,
             })))
@@ -73,6 +81,7 @@ pub fn change((sequence, made): (Sequence, Timestamp), record: &Recorded) -> Opt
             payment_method_token: requested.payment_method_token.clone(),
             asked_at_ms: made,
             not_before_ms: None,
+            off: false,
             trace: record.trace.clone(),
             event_seq: sequence,
         }))),
@@ -81,7 +90,14 @@ pub fn change((sequence, made): (Sequence, Timestamp), record: &Recorded) -> Opt
             None => OwedChange::Settled(failed.order_id),
         }),
         Event::PaymentCaptured(captured) => Some(OwedChange::Settled(captured.order_id)),
-        Event::OrderCancelled(off) => Some(OwedChange::Settled(off.order_id)),
+        Event::PaymentAbandoned(abandoned) => Some(OwedChange::Settled(abandoned.order_id)),
+        Event::PaymentNoted(noted) => match noted.result {
+            PaymentResult::Unknown => None,
+            PaymentResult::Captured { .. }
+            | PaymentResult::Declined { .. }
+            | PaymentResult::Failed { .. } => Some(OwedChange::Told(noted.order_id, noted.attempt)),
+        },
+        Event::OrderCancelled(off) => Some(OwedChange::Off(off.order_id, made)),
         Event::Opened(_)
         | Event::SkuListed(_)
         | Event::SkuRepriced(_)
@@ -93,8 +109,7 @@ pub fn change((sequence, made): (Sequence, Timestamp), record: &Recorded) -> Opt
         | Event::StockReserved(_)
         | Event::StockDeducted(_)
         | Event::StockReleased(_)
-        | Event::PaymentAbandoned(_)
-        | Event::PaymentNoted(_)
+        | Event::PaymentUnknown(_)
         | Event::OrderConfirmed(_)
         | Event::CancelRequested(_)
         | Event::HoldExpired(_)

@@ -91,6 +91,7 @@ impl StockView {
             | Event::OrderRejected(_)
             | Event::PaymentCaptured(_)
             | Event::PaymentFailed(_)
+            | Event::PaymentUnknown(_)
             | Event::PaymentRequested(_)
             | Event::PaymentAbandoned(_)
             | Event::PaymentNoted(_)

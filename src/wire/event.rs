@@ -137,6 +137,7 @@ shapes! {
     "stock_released"/1 => StockReleased,
     "payment_captured"/1 => PaymentCaptured,
     "payment_failed"/1 => PaymentFailed,
+    "payment_unknown"/1 => PaymentUnknown,
     "payment_requested"/1 => PaymentRequested,
     "payment_abandoned"/1 => PaymentAbandoned,
     "payment_noted"/1 => PaymentNoted,

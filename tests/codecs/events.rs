@@ -4,8 +4,9 @@ use kassa::domain::{
     AttentionKind, AttentionRaised, CancelReason, CancelRequested, CommandRejected, Event,
     HoldExpired, Opened, OrderCancelled, OrderConfirmed, OrderFulfilled, OrderPlaced,
     OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted,
-    PaymentRequested, Recorded, Retry, ShortageFound, SkuDelisted, SkuListed, SkuRepriced,
-    StockAdjusted, StockHeld, StockReceived, payment::AttemptRequest, payment::DeclineClass,
+    PaymentRequested, PaymentUnknown, Recorded, Retry, ShortageFound, SkuDelisted, SkuListed,
+    SkuRepriced, StockAdjusted, StockHeld, StockReceived, payment::AttemptRequest,
+    payment::DeclineClass,
 };
 use kassa::wire::{Commit, CommitHead, Hash};
 use proptest::collection::vec;
@@ -127,10 +128,11 @@ fn of_orders() -> impl Strategy<Value = Event> {
 }
 
 fn of_orders_ending() -> impl Strategy<Value = Event> {
-    use AttentionKind::{AmountMismatch, DoubleCapture, LatePayment};
+    use AttentionKind::{AmountMismatch, DoubleCapture, LatePayment, PaymentUnknown};
     use CancelReason::{HoldExpired as NoMoney, PaymentDeclined, Requested};
     let ends = prop::sample::select(vec![PaymentDeclined, NoMoney, Requested]);
-    let kinds = prop::sample::select(vec![LatePayment, AmountMismatch, DoubleCapture]);
+    let kinds =
+        prop::sample::select(vec![LatePayment, AmountMismatch, DoubleCapture, PaymentUnknown]);
     prop_oneof![
         (order_id(), text())
             .prop_map(|(order_id, reason)| CancelRequested { order_id, reason })
@@ -176,6 +178,9 @@ fn of_money() -> impl Strategy<Value = Event> {
             retry,
         },
     );
+    let unknown = (attempt(), moment()).prop_map(|((order_id, attempt, connector), hold_until)| {
+        PaymentUnknown { order_id, attempt, connector, hold_until }
+    });
     let requested = (attempt(), token(), amount(), currency(), token()).prop_map(
         |(
             (order_id, attempt, idempotency_key),
@@ -204,6 +209,7 @@ fn of_money() -> impl Strategy<Value = Event> {
     prop_oneof![
         captured.prop_map(Event::PaymentCaptured),
         failed.prop_map(Event::PaymentFailed),
+        unknown.prop_map(Event::PaymentUnknown),
         requested.prop_map(Event::PaymentRequested),
         abandoned.prop_map(Event::PaymentAbandoned),
         noted.prop_map(Event::PaymentNoted),

@@ -113,6 +113,7 @@ pub(crate) fn payment_result() -> impl Strategy<Value = PaymentResult> {
         }),
         token().prop_map(|code| PaymentResult::Declined { code }),
         token().prop_map(|code| PaymentResult::Failed { code }),
+        Just(PaymentResult::Unknown),
     ]
 }
 

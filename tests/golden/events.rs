@@ -6,9 +6,9 @@ use kassa::domain::{
     AttentionKind, AttentionRaised, CancelReason, CancelRequested, CommandRejected, Event,
     HoldExpired, Opened, OrderCancelled, OrderConfirmed, OrderFulfilled, OrderLine, OrderPlaced,
     OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted,
-    PaymentRequested, PaymentResult, Recorded, Refusal, Retry, ShortageFound, Shortfall,
-    SkuDelisted, SkuListed, SkuRepriced, StockAdjusted, StockHeld, StockReceived, Timestamp,
-    payment::AttemptRequest, payment::DeclineClass, stock::StockDelta,
+    PaymentRequested, PaymentResult, PaymentUnknown, Recorded, Refusal, Retry, ShortageFound,
+    Shortfall, SkuDelisted, SkuListed, SkuRepriced, StockAdjusted, StockHeld, StockReceived,
+    Timestamp, payment::AttemptRequest, payment::DeclineClass, stock::StockDelta,
 };
 use kassa::wire::{Commit, SHAPES, event_as_json};
 
@@ -170,6 +170,16 @@ fn of_money() -> Vec<(&'static str, u16, Event)> {
                     idempotency_key: token("019ca945-0a00-7aaa-8aaa-000000000001-2"),
                     at: Timestamp(NOON.0 + 20_000),
                 }),
+            }),
+        ),
+        (
+            "payment_unknown",
+            1,
+            Event::PaymentUnknown(PaymentUnknown {
+                order_id,
+                attempt: 1,
+                connector: connector.clone(),
+                hold_until: Timestamp(NOON.0 + 900_000),
             }),
         ),
         (

@@ -1,12 +1,13 @@
 //! Payments that fail, and what becomes of their orders.
 
-use kassa::domain::{ChangePaymentMethod, Command};
+use kassa::domain::{CancelOrder, ChangePaymentMethod, Command, Event, Text};
 use kassa::port::{Clock, Commands, SystemClock};
 use kassa::run::Role;
 use kassa::wire::OutcomeKind;
 
 use crate::support::paying::{SOON, attempt, becomes, place, prove_money, retry_after, view};
 use crate::support::shop::{Shop, command_id};
+use crate::support::truth::Truth;
 use crate::support::{PROGRESS, eventually};
 
 const ROLES: [Role; 4] = [Role::Committer, Role::Projector, Role::Payer, Role::RetryScheduler];
@@ -68,6 +69,72 @@ async fn a_retry_that_came_due_while_nobody_paid_is_made_by_the_next_payer() {
     eventually("the retry is due", PROGRESS, is_due).await;
     let payer = shop.start(&[Role::Payer]).await;
     assert_eq!(attempt(&becomes(&shop, order_id, "confirmed", "captured").await), 2);
+    prove_money(&shop).await;
+    payer.stop(PROGRESS).await;
+    roles.stop(PROGRESS).await;
+}
+
+/// The answer of a charge is lost, not the charge: the same key is asked after, not a new one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_charge_whose_answer_was_lost_is_found_and_not_made_again() {
+    let shop = retry_after(Shop::on_one_node().await, SOON);
+    let roles = shop.start(&ROLES).await;
+    let client = shop.client().await;
+    shop.fill(&client, 1, 1_000).await;
+    let order_id = place(&client, "silent_1x").await;
+    becomes(&shop, order_id, "placed", "unknown").await;
+    assert_eq!(attempt(&becomes(&shop, order_id, "confirmed", "captured").await), 1);
+    assert_eq!(shop.books().iter().filter(|line| line.order_id == order_id).count(), 1);
+    prove_money(&shop).await;
+    roles.stop(PROGRESS).await;
+}
+
+/// Its buyer walks away while nobody can say whether the money came, and the payer dies. It had
+/// come: whoever pays next finds out, charges nobody, and a human is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn money_that_came_for_an_order_called_off_meanwhile_is_found() {
+    let shop = Shop::on_one_node().await;
+    let roles = shop.start(&[Role::Committer, Role::Projector]).await;
+    let payer = shop.start(&[Role::Payer]).await;
+    let client = shop.client().await;
+    shop.fill(&client, 1, 1_000).await;
+    let order_id = place(&client, "silent_1x").await;
+    becomes(&shop, order_id, "placed", "unknown").await;
+    payer.stop(PROGRESS).await;
+    let reason = Text::lossy("walked away");
+    let cancel = Command::CancelOrder(CancelOrder { order_id, reason });
+    client.send(command_id(), &cancel, None).await.unwrap();
+    let payer = shop.start(&[Role::Payer]).await;
+    let found = async || {
+        let view = view(&shop, order_id).await?;
+        (view.reason.as_deref() == Some("late_payment")).then_some(view)
+    };
+    let late = eventually("the money is found", PROGRESS * 2, found).await;
+    assert_eq!(late.state, "needs_attention");
+    assert_eq!(shop.books().len(), 1, "{:?}", shop.books());
+    payer.stop(PROGRESS).await;
+    roles.stop(PROGRESS).await;
+}
+
+/// An order is off before its charge was made, and the payer asks before it forgets it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_called_off_before_anybody_paid_is_never_charged() {
+    let shop = Shop::on_one_node().await;
+    let roles = shop.start(&[Role::Committer, Role::Projector]).await;
+    let client = shop.client().await;
+    shop.fill(&client, 1, 1_000).await;
+    let order_id = place(&client, "tok_visa").await;
+    let reason = Text::lossy("walked away");
+    let cancel = Command::CancelOrder(CancelOrder { order_id, reason });
+    client.send(command_id(), &cancel, None).await.unwrap();
+    let payer = shop.start(&[Role::Payer]).await;
+    let noted = async || {
+        let truth = Truth::of(&shop).await;
+        let noted = |event: &Event| matches!(event, Event::PaymentNoted(_));
+        truth.events().any(|(_, _, event)| noted(event)).then_some(())
+    };
+    eventually("the provider was asked", PROGRESS * 2, noted).await;
+    assert!(shop.books().is_empty(), "{:?}", shop.books());
     prove_money(&shop).await;
     payer.stop(PROGRESS).await;
     roles.stop(PROGRESS).await;

@@ -6,7 +6,7 @@ use kassa::domain::payment::{AttemptRequest, DeclineClass};
 use kassa::domain::verify::Invariant;
 use kassa::domain::{
     Amount, CancelReason, Currency, Event, OrderCancelled, OrderConfirmed, OrderFulfilled,
-    PaymentFailed, PaymentRequested, Recorded, Retry, Timestamp,
+    PaymentFailed, PaymentRequested, PaymentUnknown, Recorded, Retry, Timestamp,
 };
 
 use crate::planting::{At, Fault, told};
@@ -38,6 +38,8 @@ pub(crate) const FAULTS: &[Fault] = &[
     told("an attempt fails that was not made", fail_again, Invariant::I5, "asked for is 2"),
     told("a card nobody asked for", request_unasked, Invariant::I5, "was not asked"),
     told("an order that is off is retried", retry_cancelled, Invariant::I11, "is not placed"),
+    told("an old attempt is unknown", |s| unsee(s, 2, 0), Invariant::I5, "asked for is 1"),
+    told("unknown, and held for less", |s| unsee(s, 1, 1), Invariant::I12, "only"),
     told("paid twice and nobody is told", |s| untold(s, PAID_TWICE), Invariant::I5, "nobody"),
     told("paid late and nobody is told", |s| untold(s, PAID_LATE), Invariant::I5, "nobody"),
 ];
@@ -95,6 +97,17 @@ fn append_each(story: &mut Story, records: Vec<Recorded>) -> At {
         last = Some(story.append(vec![Recorded { cause: Some(command(number)), ..record }]));
     }
     At::event(last.unwrap())
+}
+
+/// An attempt of the order that waits is unknown, and its hold so many milliseconds shorter.
+fn unsee(story: &mut Story, attempt: u8, less_ms: u64) -> At {
+    let placed = story.of_order("order_placed", order(WAITING));
+    let Event::OrderPlaced(event) = story.event(placed) else { unreachable!() };
+    let hold_until = event.hold_until.before(Duration::from_millis(less_ms));
+    let (order_id, connector) = (order(WAITING), token("simulated"));
+    let unknown = PaymentUnknown { order_id, attempt, connector, hold_until };
+    let record = newly(Event::PaymentUnknown(unknown), story);
+    At::event(story.append(vec![record]))
 }
 
 fn request_unasked(story: &mut Story) -> At {

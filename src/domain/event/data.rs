@@ -188,6 +188,20 @@ pub struct Retry {
     pub at: Timestamp,
 }
 
+/// See [`super::Event::PaymentUnknown`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentUnknown {
+    /// The order.
+    pub order_id: OrderId,
+    /// The attempt.
+    pub attempt: u8,
+    /// Who was asked.
+    pub connector: Token,
+    /// When the stock goes back unless the answer has come; never earlier than before.
+    #[serde(rename = "hold_until_ms")]
+    pub hold_until: Timestamp,
+}
+
 /// See [`super::Event::PaymentRequested`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentRequested {
@@ -336,6 +350,8 @@ pub enum AttentionKind {
     AmountMismatch,
     /// One order was paid twice.
     DoubleCapture,
+    /// Nobody could say in time whether an order was paid.
+    PaymentUnknown,
 }
 
 impl AttentionKind {
@@ -346,6 +362,7 @@ impl AttentionKind {
             Self::LatePayment => "late_payment",
             Self::AmountMismatch => "amount_mismatch",
             Self::DoubleCapture => "double_capture",
+            Self::PaymentUnknown => "payment_unknown",
         }
     }
 }

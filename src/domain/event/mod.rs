@@ -10,8 +10,9 @@ use super::{CommandId, Fingerprint, OrderId, Sku, Source, TraceParent};
 pub use data::{
     AttentionKind, AttentionRaised, CancelReason, CancelRequested, CommandRejected, HoldExpired,
     Opened, OrderCancelled, OrderConfirmed, OrderFulfilled, OrderPlaced, OrderRejected,
-    PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted, PaymentRequested, Retry,
-    ShortageFound, SkuDelisted, SkuListed, SkuRepriced, StockAdjusted, StockHeld, StockReceived,
+    PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted, PaymentRequested,
+    PaymentUnknown, Retry, ShortageFound, SkuDelisted, SkuListed, SkuRepriced, StockAdjusted,
+    StockHeld, StockReceived,
 };
 
 /// One event with what every event carries: its cause, and who asked.
@@ -61,6 +62,8 @@ pub enum Event {
     PaymentCaptured(PaymentCaptured),
     /// An attempt failed, and it was not the last: another follows, or the buyer is asked.
     PaymentFailed(PaymentFailed),
+    /// An attempt was made, and nobody can say what became of it.
+    PaymentUnknown(PaymentUnknown),
     /// Another attempt is asked for, with what the buyer gave.
     PaymentRequested(PaymentRequested),
     /// No attempt will follow.
@@ -102,6 +105,7 @@ impl Event {
             Self::StockReleased(_) => "stock_released",
             Self::PaymentCaptured(_) => "payment_captured",
             Self::PaymentFailed(_) => "payment_failed",
+            Self::PaymentUnknown(_) => "payment_unknown",
             Self::PaymentRequested(_) => "payment_requested",
             Self::PaymentAbandoned(_) => "payment_abandoned",
             Self::PaymentNoted(_) => "payment_noted",
@@ -126,6 +130,7 @@ impl Event {
             }
             Self::PaymentCaptured(e) => Some(e.order_id),
             Self::PaymentFailed(e) => Some(e.order_id),
+            Self::PaymentUnknown(e) => Some(e.order_id),
             Self::PaymentRequested(e) => Some(e.order_id),
             Self::PaymentAbandoned(e) => Some(e.order_id),
             Self::PaymentNoted(e) => Some(e.order_id),
@@ -164,6 +169,7 @@ impl Event {
             | Self::OrderRejected(_)
             | Self::PaymentCaptured(_)
             | Self::PaymentFailed(_)
+            | Self::PaymentUnknown(_)
             | Self::PaymentRequested(_)
             | Self::PaymentAbandoned(_)
             | Self::PaymentNoted(_)

@@ -52,6 +52,7 @@ impl Market {
             Event::StockReleased(held) => self.hold(&record.event, held, Movement::Released)?,
             Event::PaymentCaptured(e) => self.evolve_order(at, record, e.order_id)?,
             Event::PaymentFailed(e) => self.evolve_order(at, record, e.order_id)?,
+            Event::PaymentUnknown(e) => self.evolve_order(at, record, e.order_id)?,
             Event::PaymentRequested(e) => self.evolve_order(at, record, e.order_id)?,
             Event::PaymentAbandoned(e) => self.evolve_order(at, record, e.order_id)?,
             Event::PaymentNoted(e) => self.evolve_order(at, record, e.order_id)?,
@@ -148,8 +149,10 @@ impl Market {
         let order = self.orders.get_mut(&order_id).ok_or_else(unknown)?;
         let before = order.deadline();
         order.evolve(at, &record.event)?;
-        if let Some(deadline) = before.filter(|_| order.deadline().is_none()) {
-            self.deadlines.remove(&(deadline, order_id));
+        let after = order.deadline();
+        if before != after {
+            before.map(|deadline| self.deadlines.remove(&(deadline, order_id)));
+            after.map(|deadline| self.deadlines.insert((deadline, order_id)));
         }
         if order.is_closed() {
             self.closed.push(order_id);
@@ -183,6 +186,7 @@ impl Market {
             | Event::StockDeducted(_)
             | Event::StockReleased(_)
             | Event::PaymentFailed(_)
+            | Event::PaymentUnknown(_)
             | Event::PaymentRequested(_)
             | Event::PaymentAbandoned(_)
             | Event::PaymentNoted(_)

@@ -2,8 +2,8 @@
 
 use super::{Basket, HeldLine, Order, Phase};
 use crate::domain::event::{
-    CancelReason, CancelRequested, HoldExpired, OrderCancelled, OrderConfirmed, OrderFulfilled,
-    PaymentNoted, StockHeld,
+    AttentionKind, AttentionRaised, CancelReason, CancelRequested, HoldExpired, OrderCancelled,
+    OrderConfirmed, OrderFulfilled, PaymentNoted, StockHeld,
 };
 use crate::domain::{
     Address, CancelOrder, Event, FulfilOrder, OrderId, RecordPayment, Refusal, Text, Timestamp,
@@ -69,6 +69,16 @@ impl Order {
         let expired = HoldExpired { order_id, hold_until: self.basket.hold_until };
         let mut events = vec![Event::HoldExpired(expired)];
         events.extend(cancelled(order_id, &self.basket, CancelReason::HoldExpired));
+        if let Some((_, connector)) = &self.basket.unknown {
+            let Basket { attempt, total, currency, .. } = &self.basket;
+            let reason = Text::lossy(&format!(
+                "{connector} never said what became of attempt {attempt} \
+                 (key {order_id}-{attempt}) for {}; the stock is free again",
+                total.in_currency(*currency)
+            ));
+            let kind = AttentionKind::PaymentUnknown;
+            events.push(Event::AttentionRaised(AttentionRaised { kind, order_id, reason }));
+        }
         events
     }
 

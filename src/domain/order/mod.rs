@@ -5,7 +5,9 @@ mod pay;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{CancelReason, OrderPlaced, PaymentCaptured, PaymentFailed, StockHeld};
+use super::event::{
+    CancelReason, OrderPlaced, PaymentCaptured, PaymentFailed, PaymentUnknown, StockHeld,
+};
 use super::{
     Address, Amount, AttentionKind, Currency, Event, Fingerprint, Misfit, OrderLine, Quantity, Sku,
     Timestamp, Token,
@@ -70,6 +72,8 @@ pub struct Basket {
     /// Since when the buyer has to act before there is another attempt; none while one is asked
     /// for.
     pub buyer_asked: Option<Address>,
+    /// What is not known of the last attempt: since when, and who could say.
+    pub unknown: Option<(Address, Token)>,
 }
 
 impl Basket {
@@ -78,6 +82,7 @@ impl Basket {
         if failed.attempt != self.attempt || self.buyer_asked.is_some() {
             return false;
         }
+        self.unknown = None;
         match &failed.retry {
             Some(retry) => self.next(retry.attempt),
             None => {
@@ -85,6 +90,15 @@ impl Basket {
                 true
             }
         }
+    }
+
+    /// Follows an attempt of which nobody can say what became; false when it does not fit.
+    fn lose_sight(&mut self, at: Address, unknown: &PaymentUnknown) -> bool {
+        let fits = unknown.attempt == self.attempt
+            && self.buyer_asked.is_none()
+            && self.hold_until <= unknown.hold_until;
+        self.hold_until = unknown.hold_until;
+        fits && self.unknown.replace((at, unknown.connector.clone())).is_none()
     }
 
     /// Follows the buyer's new means of payment; false when nobody asked for one.
@@ -158,6 +172,7 @@ impl Order {
             hold_until: event.hold_until,
             attempt: event.payment.as_ref().map_or(0, |payment| payment.attempt),
             buyer_asked: None,
+            unknown: None,
         };
         Some(Self { at, body, basket, phase: Phase::Placed })
     }
@@ -210,6 +225,9 @@ impl Order {
             (Phase::Placed, Event::PaymentFailed(failed)) => {
                 self.basket.fail(at, failed).then_some(Phase::Placed)
             }
+            (Phase::Placed, Event::PaymentUnknown(unknown)) => {
+                self.basket.lose_sight(at, unknown).then_some(Phase::Placed)
+            }
             (Phase::Placed, Event::PaymentRequested(requested)) => {
                 self.basket.request(requested.payment.attempt).then_some(Phase::Placed)
             }
@@ -226,6 +244,12 @@ impl Order {
                 Event::AttentionRaised(_) | Event::PaymentNoted(_),
             ) => Some(phase),
             (phase @ (Phase::Placed | Phase::Cancelled(..)), Event::PaymentNoted(_)) => Some(phase),
+            // Off while nobody could say whether it was paid: a human finds out.
+            (phase @ Phase::Cancelled(CancelReason::HoldExpired, _), Event::AttentionRaised(e))
+                if e.kind == AttentionKind::PaymentUnknown =>
+            {
+                Some(phase)
+            }
             (Phase::Confirmed(paid), Event::OrderFulfilled(fulfilled)) => {
                 // What left the building is no longer held: only the id stays.
                 self.basket.lines = Box::default();

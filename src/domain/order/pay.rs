@@ -4,7 +4,7 @@ use super::decide::{Answer, Decision, cancelled, confirmed, each_line, noted};
 use super::{Order, Phase};
 use crate::domain::event::{
     AttentionKind, AttentionRaised, CancelReason, PaymentAbandoned, PaymentCaptured, PaymentFailed,
-    PaymentRequested, Retry,
+    PaymentRequested, PaymentUnknown, Retry,
 };
 use crate::domain::payment::{AttemptRequest, DeclineClass, RetrySchedule};
 use crate::domain::{
@@ -36,6 +36,7 @@ impl Order {
                 let class = policy.classes.of(&command.connector, code);
                 Ok(self.failed(command, (class, code), now, policy))
             }
+            PaymentResult::Unknown => Ok(self.unknown(command, now, policy)),
             PaymentResult::Failed { code } => {
                 Ok(self.failed(command, (DeclineClass::Infra, code), now, policy))
             }
@@ -116,6 +117,27 @@ impl Order {
             | Phase::Fulfilled(..)
             | Phase::Cancelled(..)
             | Phase::NeedsAttention(..) => Answer::Append(vec![noted(command)]),
+        }
+    }
+
+    /// Nobody can say whether the money came. Nothing is given up for that, and nothing is asked
+    /// for anew: the same attempt is asked after, and the stock waits.
+    fn unknown(&self, command: &RecordPayment, now: Timestamp, policy: &Policy) -> Answer {
+        let RecordPayment { order_id, attempt, .. } = *command;
+        let current = self.phase == Phase::Placed
+            && attempt == self.basket.attempt
+            && self.basket.buyer_asked.is_none();
+        if !current {
+            return Answer::Append(vec![noted(command)]);
+        }
+        match &self.basket.unknown {
+            Some((at, _)) => Answer::AlreadyApplied(*at),
+            None => Answer::Append(vec![Event::PaymentUnknown(PaymentUnknown {
+                order_id,
+                attempt,
+                connector: command.connector.clone(),
+                hold_until: self.basket.hold_until.max(now.after(policy.unknown_hold)),
+            })]),
         }
     }
 

@@ -72,6 +72,7 @@ impl Books {
             }
             Event::PaymentCaptured(e) => (self.orders.capture(e, index), Ok(())),
             Event::PaymentFailed(e) => (self.orders.fail(e, (at, index)), Ok(())),
+            Event::PaymentUnknown(e) => (self.orders.lose_sight(e, index), Ok(())),
             Event::PaymentRequested(e) => (self.orders.request(e, index), Ok(())),
             Event::PaymentAbandoned(_)
             | Event::PaymentNoted(_)
@@ -179,6 +180,7 @@ impl Books {
                 PaymentResult::Declined { .. } | PaymentResult::Failed { .. } => {
                     orders.is_cancelled(c.order_id) || orders.asks_buyer(c.order_id)
                 }
+                PaymentResult::Unknown => orders.is_unknown(c.order_id),
             },
             // It is recorded, or refused.
             Command::ChangePaymentMethod(_) => false,

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::payments::Payment;
 use super::{Fault, Invariant, SLACK};
 use crate::domain::{
-    Amount, CancelReason, Currency, Event, OrderId, OrderPlaced, PaymentCaptured, Policy, Sku,
-    StockHeld, Timestamp, Token,
+    Amount, AttentionKind, CancelReason, Currency, Event, OrderId, OrderPlaced, PaymentCaptured,
+    Policy, Sku, StockHeld, Timestamp, Token,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,6 +262,12 @@ impl Orders {
                 State::Cancelled
             }
             (State::Confirmed, Event::OrderFulfilled(_)) => State::Fulfilled,
+            (State::Cancelled, Event::AttentionRaised(raised))
+                if raised.kind == AttentionKind::PaymentUnknown && order.payment.unknown =>
+            {
+                order.payment.unknown = false;
+                State::Cancelled
+            }
             (State::Paid, Event::AttentionRaised(_)) => State::NeedsAttention,
             (
                 State::Confirmed | State::Fulfilled | State::NeedsAttention,
@@ -302,6 +308,11 @@ impl Orders {
     /// Whether an order waits for its buyer to pay with something else.
     pub(super) fn asks_buyer(&self, order_id: OrderId) -> bool {
         self.orders.get(&order_id).is_some_and(|order| order.payment.asks_buyer)
+    }
+
+    /// Whether nobody can say what became of an order's last attempt.
+    pub(super) fn is_unknown(&self, order_id: OrderId) -> bool {
+        self.orders.get(&order_id).is_some_and(|order| order.payment.unknown)
     }
 
     /// Whether an order has left.

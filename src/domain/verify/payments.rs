@@ -3,7 +3,7 @@
 use super::orders::{Checked, Order, Orders};
 use super::{Fault, Invariant};
 use crate::domain::payment::{AttemptRequest, RetrySchedule};
-use crate::domain::{PaymentFailed, PaymentRequested, Timestamp, Token};
+use crate::domain::{PaymentFailed, PaymentRequested, PaymentUnknown, Timestamp, Token};
 
 /// The attempts of one order.
 #[derive(Debug, Default)]
@@ -12,13 +12,15 @@ pub(super) struct Payment {
     keys: Vec<Token>,
     /// Whether the buyer has to act before there is another.
     pub(super) asks_buyer: bool,
+    /// Whether nobody can say what became of the last one.
+    pub(super) unknown: bool,
 }
 
 impl Payment {
     /// The attempts of an order that is placed.
     pub(super) fn first(request: Option<&AttemptRequest>) -> Self {
         let keys = request.map(|request| request.idempotency_key.clone());
-        Self { keys: keys.into_iter().collect(), asks_buyer: false }
+        Self { keys: keys.into_iter().collect(), ..Self::default() }
     }
 
     fn last(&self) -> usize {
@@ -69,6 +71,7 @@ impl Orders {
         if usize::from(failed.attempt) != last || order.payment.asks_buyer {
             return illegal(format!("attempt {} failed, asked for is {last}", failed.attempt));
         }
+        order.payment.unknown = false;
         let Some(retry) = &failed.retry else {
             order.payment.asks_buyer = true;
             return Ok(());
@@ -78,6 +81,25 @@ impl Orders {
             return illegal(format!("a retry at {due}, asked for at {at}, held until {until}"));
         }
         order.payment.next(retry.attempt, &retry.idempotency_key)
+    }
+
+    /// Follows an attempt of which nobody can say what became.
+    pub(super) fn lose_sight(&mut self, unknown: &PaymentUnknown, index: u32) -> Checked {
+        let order = self.order(unknown.order_id, index)?;
+        order.is_payable("payment_unknown")?;
+        let (last, until) = (order.payment.last(), order.hold_until);
+        order.hold_until = unknown.hold_until;
+        if usize::from(unknown.attempt) != last || order.payment.asks_buyer {
+            return illegal(format!("attempt {} is unknown, asked for is {last}", unknown.attempt));
+        }
+        if std::mem::replace(&mut order.payment.unknown, true) {
+            return illegal(format!("attempt {last} is unknown twice"));
+        }
+        if unknown.hold_until < until {
+            let what = format!("held until {until}, and until {} only", unknown.hold_until);
+            return Err((Invariant::I12, what));
+        }
+        Ok(())
     }
 
     /// Follows an attempt that the buyer asked for.

@@ -140,6 +140,7 @@ impl Tally {
             | Event::StockReleased(_)
             | Event::PaymentCaptured(_)
             | Event::PaymentFailed(_)
+            | Event::PaymentUnknown(_)
             | Event::PaymentRequested(_)
             | Event::PaymentAbandoned(_)
             | Event::PaymentNoted(_)

@@ -150,6 +150,7 @@ mod tests {
             payment_method_token: token("tok_visa"),
             asked_at_ms: T0,
             not_before_ms: Some(T0),
+            off: false,
             trace: None,
             event_seq: Sequence(7),
         };

@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::{OrderId, Retry, Sequence};
+use crate::domain::{OrderId, Retry, Sequence, Timestamp};
 use crate::engine::{Projection, ProjectionError, Reached, Taken};
 use crate::port::Message;
 use crate::view::owed::{Owed, OwedChange, change};
 use crate::wire::{Commit, Encoding};
 
 use super::drive::{Drive, ToMake};
+use super::pay::CALL_TIMEOUT;
 
 /// Folds commits into what is owed, and hands on what is to be paid.
 ///
@@ -68,6 +69,31 @@ impl OwedProjection {
         self.ask(next);
     }
 
+    /// An order is off. A call for it may be out, or have been: money that came is found out.
+    fn off(&mut self, sequence: Sequence, order_id: OrderId, since: Timestamp) {
+        let Some(owed) = self.owed.get(&order_id) else { return };
+        let never_out = owed.not_before_ms.is_some_and(|moment| since < moment);
+        if never_out {
+            return self.settle(order_id);
+        }
+        let off = Owed {
+            off: true,
+            // By then a call that is out has ended.
+            not_before_ms: Some(since.after(CALL_TIMEOUT)),
+            event_seq: sequence,
+            ..owed.clone()
+        };
+        self.changed.insert(order_id);
+        self.ask(off);
+    }
+
+    /// What became of an attempt is in the log.
+    fn told(&mut self, order_id: OrderId, attempt: u8) {
+        if self.owed.get(&order_id).is_some_and(|owed| owed.attempt == attempt) {
+            self.settle(order_id);
+        }
+    }
+
     fn settle(&mut self, order_id: OrderId) {
         if self.owed.remove(&order_id).is_none() {
             return;
@@ -106,6 +132,8 @@ impl Projection for OwedProjection {
                 }
                 Some(OwedChange::Again(order_id, retry)) => self.again(sequence, order_id, retry),
                 Some(OwedChange::Settled(order_id)) => self.settle(order_id),
+                Some(OwedChange::Off(order_id, since)) => self.off(sequence, order_id, since),
+                Some(OwedChange::Told(order_id, attempt)) => self.told(order_id, attempt),
                 None => {}
             }
         }

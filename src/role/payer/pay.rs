@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, warn};
 
@@ -24,9 +24,18 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(10),
 ];
 
+/// Pauses between two calls for an attempt whose outcome is unknown; then a minute each.
+const POLLS: [Duration; 5] = [
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+    Duration::from_secs(60),
+];
+
 /// What one call may take. A provider that has not answered by then has not said no: the same
 /// call is made again, with the same key.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Calls of one attempt that a provider may turn away before the attempt has failed. It is the
 /// retry's business to wait longer.
@@ -104,22 +113,18 @@ impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
             else {
                 continue;
             };
-            let permit = tokio::select! {
-                () = stop.cancelled() => break,
-                permit = Arc::clone(&self.calls).acquire_owned() => permit,
-            };
             let attempt = Attempt {
                 gateway: Arc::clone(&self.gateway),
                 connector: connector.clone(),
                 commands: self.commands.clone(),
                 clock: self.clock.clone(),
                 classes: Arc::clone(&self.classes),
+                calls: Arc::clone(&self.calls),
                 stop: stop.clone(),
             };
             tasks.spawn(async move {
                 let span = watch::payment(&due.owed, &attempt.connector);
                 attempt.make(*due, &token).instrument(span).await;
-                drop(permit);
             });
         }
         tasks.close();
@@ -142,6 +147,8 @@ struct Attempt<G, M, C> {
     commands: M,
     clock: C,
     classes: Arc<DeclineClasses>,
+    /// Held while a call is out, not while an attempt waits for the next one.
+    calls: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
@@ -160,23 +167,31 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
         };
         let mut pauses = PAUSES.into_iter();
         let mut turned_away = 0_u32;
+        let mut silent = false;
         let result = loop {
-            if token.is_cancelled() {
+            let Some(permit) = self.permit(token).await else {
                 return;
-            }
-            match self.call(&charge).await {
+            };
+            let answer = self.call(&owed, &charge).await;
+            drop(permit);
+            match answer {
                 Ok(result) => break result,
                 Err(GatewayError::Unavailable(cause)) => {
                     debug!(order = %owed.order_id, %cause, "the provider is not available");
                     turned_away = turned_away.saturating_add(1);
                     // A key that was never out can be dropped for another one.
-                    if !may_be_out && TURNED_AWAY_MAX <= turned_away {
+                    if !may_be_out && !owed.off && TURNED_AWAY_MAX <= turned_away {
                         break PaymentResult::Failed { code: Token::GATEWAY_UNAVAILABLE };
                     }
                 }
                 Err(GatewayError::Unknown(cause)) => {
                     warn!(order = %owed.order_id, %cause, "the outcome of a charge is unknown");
                     may_be_out = true;
+                    if !silent && !owed.off {
+                        silent = true;
+                        pauses = POLLS.into_iter();
+                        self.record(&owed, PaymentResult::Unknown, token).await;
+                    }
                 }
             }
             if self.pause(&mut pauses, token).await.is_err() {
@@ -186,8 +201,32 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
         self.record(&owed, result, token).await;
     }
 
+    /// Leave to call; none when the attempt is over.
+    async fn permit(&self, token: &CancellationToken) -> Option<SemaphorePermit<'_>> {
+        tokio::select! {
+            biased;
+            () = token.cancelled() => None,
+            () = self.stop.cancelled() => None,
+            permit = self.calls.acquire() => permit.ok(),
+        }
+    }
+
+    /// One call, or one look when the order is off: then nothing may be charged any more.
+    async fn call(&self, owed: &Owed, charge: &Charge) -> Result<PaymentResult, GatewayError> {
+        if !owed.off {
+            return self.charge(charge).await;
+        }
+        let look = tokio::time::timeout(CALL_TIMEOUT, self.gateway.find(charge)).await;
+        match look {
+            Ok(Ok(Some(result))) => Ok(result),
+            Ok(Ok(None)) => Ok(PaymentResult::Failed { code: Token::NEVER_CHARGED }),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(GatewayError::Unavailable("it was not answered in time".into())),
+        }
+    }
+
     /// One call. A provider that is silent for too long may have taken the money all the same.
-    async fn call(&self, charge: &Charge) -> Result<PaymentResult, GatewayError> {
+    async fn charge(&self, charge: &Charge) -> Result<PaymentResult, GatewayError> {
         let call = watch::Call::start(&self.connector);
         let answer = tokio::time::timeout(CALL_TIMEOUT, self.gateway.charge(charge))
             .instrument(call.span())
@@ -243,10 +282,10 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
 
     async fn pause(
         &self,
-        pauses: &mut impl Iterator<Item = Duration>,
+        pauses: &mut std::array::IntoIter<Duration, 5>,
         token: &CancellationToken,
     ) -> Result<(), ()> {
-        let pause = pauses.next().unwrap_or(PAUSES[4]);
+        let pause = pauses.next().unwrap_or(POLLS[4]);
         tokio::select! {
             () = token.cancelled() => Err(()),
             () = self.stop.cancelled() => Err(()),

@@ -71,7 +71,7 @@ fn in_words(
         Ok(PaymentResult::Captured { .. }) => ("captured", "none"),
         Ok(PaymentResult::Declined { code }) => ("declined", class(code).name()),
         Ok(PaymentResult::Failed { .. }) | Err(GatewayError::Unavailable(_)) => ("failed", "infra"),
-        Err(GatewayError::Unknown(_)) => ("unknown", "infra"),
+        Ok(PaymentResult::Unknown) | Err(GatewayError::Unknown(_)) => ("unknown", "infra"),
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{assert_folds_once, json, last, seen, shop_with_an_order, shop_with_mugs};
 use crate::domain::fixtures::*;
-use crate::domain::{AttentionKind, Event, Refusal, Sequence, TraceParent};
+use crate::domain::{AttentionKind, Event, PaymentResult, Refusal, Sequence, TraceParent};
 use crate::view::attention::item;
 use crate::view::owed::{OwedChange, change};
 use crate::view::{LATENCY_EDGES_MS, MinuteSlot, MinuteView};
@@ -109,15 +109,33 @@ fn a_payment_is_owed_from_its_order_until_its_end_is_in_the_log() {
         changes(&shop)
     };
     assert_eq!(ended(&|shop| drop(shop.send(&capture(order(1), 1_000)))), settled);
-    assert_eq!(ended(&|shop| drop(shop.send(&decline(order(1), "lost_card")))), settled);
-    assert_eq!(ended(&|shop| drop(shop.send(&cancel(order(1))))), settled);
+    let declined = ended(&|shop| drop(shop.send(&decline(order(1), "lost_card"))));
+    assert_eq!(declined.first(), settled.first());
+    let asked = ended(&|shop| drop(shop.send(&decline(order(1), "insufficient_funds"))));
+    assert_eq!(asked, settled);
+    // Off before its end was known: it may have been charged.
+    let off = [OwedChange::Off(order(1), T0)];
+    assert_eq!(ended(&|shop| drop(shop.send(&cancel(order(1))))), off);
     let expired = ended(&|shop| {
         shop.now = hold_end();
         shop.sweep();
     });
-    assert_eq!(expired, settled);
+    assert_eq!(expired, off);
+    let told = ended(&|shop| {
+        shop.send(&cancel(order(1)));
+        shop.send(&decline(order(1), "lost_card"));
+    });
+    assert_eq!(told, [OwedChange::Told(order(1), 1)]);
+    // Nobody can say: it stays owed as it was.
+    let unknown = record(order(1), 1, PaymentResult::Unknown);
+    assert_eq!(ended(&|shop| drop(shop.send(&unknown))), []);
+    let [OwedChange::Again(_, retry)] =
+        &ended(&|shop| drop(shop.send(&decline(order(1), "do_not_honor"))))[..]
+    else {
+        panic!("a soft decline is tried again");
+    };
+    assert_eq!((retry.attempt, retry.idempotency_key.as_str().ends_with("-2")), (2, true));
 }
-
 #[test]
 fn nothing_is_owed_for_an_order_that_costs_nothing_or_was_rejected() {
     let mut shop = shop_with_mugs(1);

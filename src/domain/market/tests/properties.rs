@@ -47,6 +47,7 @@ fn any_result() -> impl Strategy<Value = PaymentResult> {
         6 => ((1u64..=9).prop_map(|units| units * PRICE), 1u8..=2).prop_map(captured),
         6 => code.prop_map(|code| PaymentResult::Declined { code: token(code) }),
         1 => Just(PaymentResult::Failed { code: token("gateway_unavailable") }),
+        2 => Just(PaymentResult::Unknown),
     ]
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crate::domain::fixtures::*;
 use crate::domain::market::Verdict;
 use crate::domain::payment::{DeclineClass, DeclineClasses};
-use crate::domain::{Event, OrderLine, PaymentResult, Policy, Refusal};
+use crate::domain::{
+    AttentionKind, Event, OrderLine, PaymentResult, PaymentUnknown, Policy, Refusal,
+};
 
 const SOFT: (&str, DeclineClass) = ("do_not_honor", DeclineClass::Soft);
 const INFRA: (&str, DeclineClass) = ("processing_error", DeclineClass::Infra);
@@ -203,6 +205,106 @@ fn a_failure_that_only_the_buyer_can_mend_is_told_to_the_buyer() {
             then: appends(cancelled(anna, &mugs())),
         },
     ]);
+}
+
+fn unseen() -> Facts {
+    history([
+        waiting(),
+        did(record(order(1), 1, PaymentResult::Unknown), vec![unknown(1, order(1))]),
+    ])
+}
+
+#[test]
+fn an_attempt_of_which_nobody_can_say_what_became() {
+    let anna = order(1);
+    let unknown_again = record(anna, 1, PaymentResult::Unknown).under(command_made(T0, 1));
+    let much_later = hold_end().before(minutes(1));
+    check([
+        Case {
+            name: "nothing is given up for it, and nothing tried anew",
+            given: waiting(),
+            when: record(anna, 1, PaymentResult::Unknown),
+            then: appends(vec![unknown(1, anna)]),
+        },
+        Case {
+            name: "its hold is long enough to find out",
+            given: waiting(),
+            when: record(anna, 1, PaymentResult::Unknown).asked_at(much_later),
+            then: appends(vec![Event::PaymentUnknown(PaymentUnknown {
+                order_id: anna,
+                attempt: 1,
+                connector: token("simulated"),
+                hold_until: much_later.after(Policy::default().unknown_hold),
+            })]),
+        },
+        Case {
+            name: "it is told once",
+            given: unseen(),
+            when: unknown_again,
+            then: repeats(at(4)),
+        },
+        Case {
+            name: "it turns out to have been paid",
+            given: unseen(),
+            when: capture(anna, 1_000),
+            then: appends(paid(anna, &mugs())),
+        },
+        Case {
+            name: "it turns out to have failed, and is tried again",
+            given: unseen(),
+            when: decline(anna, SOFT.0),
+            then: appends(vec![retried(1, anna, SOFT)]),
+        },
+        Case {
+            name: "it turns out to have been refused for good",
+            given: unseen(),
+            when: decline(anna, "stolen_card"),
+            then: appends(abandoned(anna, &mugs(), ("stolen_card", DeclineClass::Hard))),
+        },
+        Case {
+            name: "no other card is taken before it is known",
+            given: unseen(),
+            when: change(anna, "pm_other"),
+            then: refuses(Refusal::WrongState {
+                state: text("placed, and an attempt to take the money is under way"),
+            }),
+        },
+        Case {
+            name: "an older attempt that is unknown is noted",
+            given: failed(1),
+            when: record(anna, 1, PaymentResult::Unknown),
+            then: appends(vec![noted(anna, PaymentResult::Unknown)]),
+        },
+        Case {
+            name: "the buyer may walk away from it",
+            given: unseen(),
+            when: cancel(anna),
+            then: appends(cancelled(anna, &mugs())),
+        },
+    ]);
+}
+
+#[test]
+fn what_nobody_could_say_in_time_ends_the_hold_and_is_told_to_a_human() {
+    let anna = order(1);
+    let reason = format!(
+        "simulated never said what became of attempt 1 (key {anna}-1) for 10.00 EUR; the stock is \
+         free again"
+    );
+    let mut over = expiry(anna, &mugs());
+    over.push(attention(AttentionKind::PaymentUnknown, anna, &reason));
+    assert_eq!(overdue_by(&unseen(), hold_end()), vec![(anna, over.clone())]);
+    // Money that is found afterwards is late money.
+    let late = "10.00 EUR captured as pay-1 while the order is cancelled and owes 10.00 EUR";
+    check([Case {
+        name: "money that is found afterwards is late",
+        given: history([unseen(), expired(over)]),
+        when: capture(anna, 1_000),
+        then: appends(vec![
+            captured("pay-1", anna, 1_000),
+            attention(AttentionKind::LatePayment, anna, late),
+        ]),
+    }]);
 }
 
 #[test]
