@@ -46,8 +46,11 @@ const THINGS: [(&str, &str, u64); 10] = [
 const UNITS: u32 = 200;
 /// Time between two buyers. Gentle: a laptop does not notice it.
 const BETWEEN: Duration = Duration::from_millis(500);
-/// Buyers whose card is declined. Units: of 100.
-const DECLINED: u32 = 4;
+/// Buyers whose payment fails at first. Units: of 100.
+const FAILING: u32 = 4;
+/// How theirs fail, in turn: for good, once, at a provider that is away, without an answer.
+const FAILURES: [&str; 4] =
+    ["decline_lost_card", "decline_1x_do_not_honor", "away_1x", "silent_1x"];
 /// Commands under way at once while the shelves are filled.
 const AT_ONCE: usize = 64;
 
@@ -151,8 +154,8 @@ fn basket(prices: &HashMap<String, (Price, Currency)>) -> Result<Option<PlaceOrd
             unit_price_minor: *unit_price_minor,
         });
     }
-    let declined = rng.random_ratio(DECLINED, 100);
-    let payment = if declined { "decline_lost_card" } else { "tok_visa" };
+    let fails = rng.random_ratio(FAILING, 100);
+    let payment = fails.then(|| FAILURES.choose(&mut rng).copied()).flatten().unwrap_or("tok_visa");
     let buyer = format!("buyer-{}", rng.random_range(1..=500));
     Ok(Some(PlaceOrder {
         order_id: OrderId::try_from(new_uuid(SystemClock.now())).map_err(anyhow::Error::from)?,

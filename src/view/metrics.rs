@@ -6,7 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::View;
-use crate::domain::{Address, Event, Misfit, Timestamp};
+use crate::domain::payment::DeclineClass;
+use crate::domain::{Address, Event, Misfit, Timestamp, Token};
 
 /// Upper edges of the latency buckets. Units: milliseconds. They include 1, 2 and 3 s, which the
 /// promises are made of: a share below a promise is counted, not interpolated.
@@ -48,6 +49,9 @@ pub struct MinuteView {
     pub rejected: BTreeMap<String, u64>,
     /// Cancelled orders, by reason.
     pub cancelled: BTreeMap<String, u64>,
+    /// Attempts that failed, by class and by the provider's code.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub failures: BTreeMap<String, BTreeMap<String, u64>>,
     /// From the arrival of an order's command to its confirmation: confirmed orders by bucket of
     /// [`LATENCY_EDGES_MS`], the last one for everything slower.
     pub latency: Vec<u64>,
@@ -63,6 +67,11 @@ impl MinuteView {
         Self { minute_ms, latency: vec![0; buckets], ..Self::default() }
     }
 
+    fn fail(&mut self, class: DeclineClass, code: &Token) {
+        let codes = self.failures.entry(class.name().to_owned()).or_default();
+        bump(codes, code.as_str());
+    }
+
     fn count(&mut self, at: Address, made: Timestamp, event: &Event) {
         self.event_seq = at.sequence.0;
         self.event_index = at.index;
@@ -70,6 +79,8 @@ impl MinuteView {
         match event {
             Event::OrderRejected(rejected) => bump(&mut self.rejected, rejected.refusal.code()),
             Event::OrderCancelled(off) => bump(&mut self.cancelled, off.reason.name()),
+            Event::PaymentFailed(failed) => self.fail(failed.class, &failed.code),
+            Event::PaymentAbandoned(last) => self.fail(last.class, &last.code),
             Event::OrderConfirmed(confirmed) => {
                 let took = made.since(confirmed.asked_at).as_millis();
                 let bucket = LATENCY_EDGES_MS.partition_point(|edge| u128::from(*edge) < took);
@@ -89,10 +100,8 @@ impl MinuteView {
             | Event::StockDeducted(_)
             | Event::StockReleased(_)
             | Event::PaymentCaptured(_)
-            | Event::PaymentFailed(_)
             | Event::PaymentUnknown(_)
             | Event::PaymentRequested(_)
-            | Event::PaymentAbandoned(_)
             | Event::PaymentNoted(_)
             | Event::CancelRequested(_)
             | Event::HoldExpired(_)

@@ -46,8 +46,8 @@ pub enum OwedChange {
     Again(OrderId, Retry),
     /// Nothing is owed for the order now: the answer is in the log, or the buyer is asked.
     Settled(OrderId),
-    /// The order is off, since this moment. What was asked for may have been charged.
-    Off(OrderId, Timestamp),
+    /// The order is off. What was asked for may have been charged.
+    Off(OrderId),
     /// What became of this attempt is in the log.
     Told(OrderId, u8),
 }
@@ -97,7 +97,7 @@ pub fn change((sequence, made): (Sequence, Timestamp), record: &Recorded) -> Opt
             | PaymentResult::Declined { .. }
             | PaymentResult::Failed { .. } => Some(OwedChange::Told(noted.order_id, noted.attempt)),
         },
-        Event::OrderCancelled(off) => Some(OwedChange::Off(off.order_id, made)),
+        Event::OrderCancelled(off) => Some(OwedChange::Off(off.order_id)),
         Event::Opened(_)
         | Event::SkuListed(_)
         | Event::SkuRepriced(_)

@@ -109,6 +109,13 @@ impl Order {
             }
             Phase::Placed => match self.basket.buyer_asked {
                 Some(at) => Answer::AlreadyApplied(at),
+                // Who could not reach the provider cannot say what became of an attempt that has
+                // been out.
+                None if let (PaymentResult::Failed { .. }, Some((at, _))) =
+                    (&command.result, &self.basket.unknown) =>
+                {
+                    Answer::AlreadyApplied(*at)
+                }
                 None => Answer::Append(self.goes_on(command, (class, code), now, policy)),
             },
             Phase::Cancelled(CancelReason::PaymentDeclined, at) => Answer::AlreadyApplied(*at),

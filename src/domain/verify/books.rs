@@ -177,10 +177,15 @@ impl Books {
                 PaymentResult::Captured { provider_ref, .. } => {
                     orders.is_captured(c.order_id, provider_ref)
                 }
-                PaymentResult::Declined { .. } | PaymentResult::Failed { .. } => {
-                    orders.is_cancelled(c.order_id) || orders.asks_buyer(c.order_id)
+                PaymentResult::Declined { .. } => {
+                    orders.is_cancelled(c.order_id) || orders.has_asked_buyer(c.order_id)
                 }
-                PaymentResult::Unknown => orders.is_unknown(c.order_id),
+                PaymentResult::Failed { .. } => {
+                    orders.is_cancelled(c.order_id)
+                        || orders.has_asked_buyer(c.order_id)
+                        || orders.was_unknown(c.order_id)
+                }
+                PaymentResult::Unknown => orders.was_unknown(c.order_id),
             },
             // It is recorded, or refused.
             Command::ChangePaymentMethod(_) => false,

@@ -305,14 +305,14 @@ impl Orders {
         self.orders.get(&order_id).is_some_and(|order| order.state == State::Cancelled)
     }
 
-    /// Whether an order waits for its buyer to pay with something else.
-    pub(super) fn asks_buyer(&self, order_id: OrderId) -> bool {
-        self.orders.get(&order_id).is_some_and(|order| order.payment.asks_buyer)
+    /// Whether the buyer of an order was ever asked to pay with something else.
+    pub(super) fn has_asked_buyer(&self, order_id: OrderId) -> bool {
+        self.orders.get(&order_id).is_some_and(|order| order.payment.has_asked_buyer)
     }
 
-    /// Whether nobody can say what became of an order's last attempt.
-    pub(super) fn is_unknown(&self, order_id: OrderId) -> bool {
-        self.orders.get(&order_id).is_some_and(|order| order.payment.unknown)
+    /// Whether nobody could ever say what became of an attempt of an order.
+    pub(super) fn was_unknown(&self, order_id: OrderId) -> bool {
+        self.orders.get(&order_id).is_some_and(|order| order.payment.was_unknown)
     }
 
     /// Whether an order has left.

@@ -141,7 +141,10 @@ impl Outcomes {
             return Ok(());
         }
         let begins = matches!(event, Event::Opened(_) | Event::HoldExpired(_));
-        let goes_on = matches!(event, Event::OrderCancelled(_) | Event::StockReleased(_));
+        let goes_on = matches!(
+            event,
+            Event::OrderCancelled(_) | Event::StockReleased(_) | Event::AttentionRaised(_)
+        );
         if !(begins && record.source == Source::COMMITTER || goes_on && expiring.is_some()) {
             return wrong(format!("{kind} comes of no command"));
         }

@@ -14,6 +14,9 @@ pub(super) struct Payment {
     pub(super) asks_buyer: bool,
     /// Whether nobody can say what became of the last one.
     pub(super) unknown: bool,
+    /// Whether either has ever been so: a command may have said it again.
+    pub(super) has_asked_buyer: bool,
+    pub(super) was_unknown: bool,
 }
 
 impl Payment {
@@ -74,6 +77,7 @@ impl Orders {
         order.payment.unknown = false;
         let Some(retry) = &failed.retry else {
             order.payment.asks_buyer = true;
+            order.payment.has_asked_buyer = true;
             return Ok(());
         };
         if retry.at < at || order.hold_until < retry.at {
@@ -92,6 +96,7 @@ impl Orders {
         if usize::from(unknown.attempt) != last || order.payment.asks_buyer {
             return illegal(format!("attempt {} is unknown, asked for is {last}", unknown.attempt));
         }
+        order.payment.was_unknown = true;
         if std::mem::replace(&mut order.payment.unknown, true) {
             return illegal(format!("attempt {last} is unknown twice"));
         }

@@ -30,7 +30,14 @@ pub(super) struct ToMake {
 #[derive(Clone)]
 pub struct Drive {
     signals: mpsc::UnboundedSender<Signal>,
-    running: Arc<Mutex<HashMap<OrderId, (u8, CancellationToken)>>>,
+    running: Arc<Mutex<HashMap<OrderId, (What, CancellationToken)>>>,
+}
+
+/// Which attempt, and whether it is only looked up: its order is off.
+type What = (u8, bool);
+
+const fn what(owed: &Owed) -> What {
+    (owed.attempt, owed.off)
 }
 
 /// What the payer is told.
@@ -56,8 +63,8 @@ impl Drive {
 
     /// Has an attempt made.
     pub(super) fn pay(&self, attempt: ToMake) {
-        let Owed { order_id, attempt: number, .. } = attempt.owed;
-        let before = self.running().insert(order_id, (number, CancellationToken::new()));
+        let (order_id, what) = (attempt.owed.order_id, what(&attempt.owed));
+        let before = self.running().insert(order_id, (what, CancellationToken::new()));
         if let Some((_, before)) = before {
             before.cancel();
         }
@@ -82,11 +89,11 @@ impl Drive {
     /// What ends an attempt; none when it is no longer owed.
     pub(super) fn token(&self, owed: &Owed) -> Option<CancellationToken> {
         let running = self.running();
-        let (attempt, token) = running.get(&owed.order_id)?;
-        (*attempt == owed.attempt).then(|| token.clone())
+        let (running, token) = running.get(&owed.order_id)?;
+        (*running == what(owed)).then(|| token.clone())
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<OrderId, (u8, CancellationToken)>> {
+    fn running(&self) -> MutexGuard<'_, HashMap<OrderId, (What, CancellationToken)>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -95,23 +102,24 @@ impl Drive {
 #[derive(Default)]
 pub(super) struct Waiting {
     attempts: DelayQueue<Box<ToMake>>,
-    by_order: HashMap<OrderId, (u8, Key)>,
+    by_order: HashMap<OrderId, (What, Key)>,
 }
 
 impl Waiting {
     /// Has an attempt wait for a timer, and not much longer than `wait`.
     pub(super) fn put(&mut self, attempt: Box<ToMake>, wait: Duration) {
-        let Owed { order_id, attempt: number, .. } = attempt.owed;
+        let (order_id, what) = (attempt.owed.order_id, what(&attempt.owed));
         let key = self.attempts.insert(attempt, wait.saturating_add(OVERDUE));
-        if let Some((_, before)) = self.by_order.insert(order_id, (number, key)) {
+        if let Some((_, before)) = self.by_order.insert(order_id, (what, key)) {
             self.attempts.try_remove(&before);
         }
     }
 
     /// The attempt that a timer tells of; none when it does not wait any more.
     pub(super) fn due(&mut self, due: RetryDue) -> Option<Box<ToMake>> {
-        let (attempt, key) = self.by_order.get(&due.order_id)?;
-        if *attempt != due.attempt {
+        let (waits, key) = self.by_order.get(&due.order_id)?;
+        // A look is not what a timer is for.
+        if *waits != (due.attempt, false) {
             return None;
         }
         let found = self.attempts.try_remove(key)?;
@@ -179,6 +187,32 @@ mod tests {
         assert_eq!(made(waiting.due(due(2))), None);
         assert_eq!(made(waiting.due(due(3))), Some((order(1), 3)));
         assert_eq!(made(waiting.due(RetryDue { order_id: order(9), attempt: 2 })), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_does_not_hurry_the_look_after_an_order_that_is_off() {
+        let mut waiting = Waiting::default();
+        let mut look = attempt(order(1), 2);
+        look.owed.off = true;
+        waiting.put(look, PAUSE);
+        assert_eq!(made(waiting.due(RetryDue { order_id: order(1), attempt: 2 })), None);
+        assert_eq!(made(Some(waiting.overdue().await)), Some((order(1), 2)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_order_that_is_off_is_looked_up_and_not_charged() {
+        let (drive, mut signals) = Drive::new();
+        let charge = attempt(order(1), 1);
+        let mut look = attempt(order(1), 1);
+        look.owed.off = true;
+        // Both before the payer has heard of the first.
+        drive.pay(ToMake { owed: charge.owed.clone(), may_be_out: false });
+        drive.pay(ToMake { owed: look.owed.clone(), may_be_out: false });
+        let mut made = Vec::new();
+        while let Ok(Signal::Owed(heard)) = signals.try_recv() {
+            made.extend(drive.token(&heard.owed).map(|_| heard.owed.off));
+        }
+        assert_eq!(made, [true]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,14 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::{OrderId, Retry, Sequence, Timestamp};
+use crate::domain::{OrderId, Retry, Sequence};
 use crate::engine::{Projection, ProjectionError, Reached, Taken};
 use crate::port::Message;
 use crate::view::owed::{Owed, OwedChange, change};
 use crate::wire::{Commit, Encoding};
 
 use super::drive::{Drive, ToMake};
-use super::pay::CALL_TIMEOUT;
 
 /// Folds commits into what is owed, and hands on what is to be paid.
 ///
@@ -70,19 +69,9 @@ impl OwedProjection {
     }
 
     /// An order is off. A call for it may be out, or have been: money that came is found out.
-    fn off(&mut self, sequence: Sequence, order_id: OrderId, since: Timestamp) {
-        let Some(owed) = self.owed.get(&order_id) else { return };
-        let never_out = owed.not_before_ms.is_some_and(|moment| since < moment);
-        if never_out {
-            return self.settle(order_id);
-        }
-        let off = Owed {
-            off: true,
-            // By then a call that is out has ended.
-            not_before_ms: Some(since.after(CALL_TIMEOUT)),
-            event_seq: sequence,
-            ..owed.clone()
-        };
+    fn off(&mut self, sequence: Sequence, order_id: OrderId) {
+        let Some(owed) = self.owed.get(&order_id).filter(|owed| !owed.off) else { return };
+        let off = Owed { off: true, not_before_ms: None, event_seq: sequence, ..owed.clone() };
         self.changed.insert(order_id);
         self.ask(off);
     }
@@ -105,6 +94,13 @@ impl OwedProjection {
         } else {
             self.changed.remove(&order_id);
         }
+    }
+}
+
+impl Drop for OwedProjection {
+    /// Whoever no longer follows the log does not know what is owed: nothing more is begun.
+    fn drop(&mut self) {
+        self.drive.start_anew();
     }
 }
 
@@ -132,7 +128,7 @@ impl Projection for OwedProjection {
                 }
                 Some(OwedChange::Again(order_id, retry)) => self.again(sequence, order_id, retry),
                 Some(OwedChange::Settled(order_id)) => self.settle(order_id),
-                Some(OwedChange::Off(order_id, since)) => self.off(sequence, order_id, since),
+                Some(OwedChange::Off(order_id)) => self.off(sequence, order_id),
                 Some(OwedChange::Told(order_id, attempt)) => self.told(order_id, attempt),
                 None => {}
             }

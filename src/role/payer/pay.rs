@@ -41,6 +41,10 @@ pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// retry's business to wait longer.
 const TURNED_AWAY_MAX: u32 = 3;
 
+/// How old a key may become. Providers remember them for a day; a key that is forgotten would be
+/// another payment.
+const KEY_LIFE: Duration = Duration::from_secs(23 * 60 * 60);
+
 /// How a payer is to work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Payments {
@@ -135,6 +139,10 @@ impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
 
     /// How long an attempt has to wait for its moment; none when that has come.
     fn wait(&self, owed: &Owed) -> Option<Duration> {
+        if owed.off {
+            // By then a call that may be out has ended.
+            return Some(CALL_TIMEOUT);
+        }
         let wait = owed.not_before_ms?.since(self.clock.now());
         // A clock that was set back must not make anybody wait for longer than a retry may.
         (!wait.is_zero()).then(|| wait.min(RetrySchedule::WINDOW))
@@ -167,7 +175,7 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
         };
         let mut pauses = PAUSES.into_iter();
         let mut turned_away = 0_u32;
-        let mut silent = false;
+        let (mut silent, mut unseen) = (false, false);
         let result = loop {
             let Some(permit) = self.permit(token).await else {
                 return;
@@ -175,12 +183,20 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
             let answer = self.call(&owed, &charge).await;
             drop(permit);
             match answer {
+                // Once may be too early to see it.
+                Ok(PaymentResult::Failed { code }) if code == Token::NEVER_CHARGED && !unseen => {
+                    unseen = true;
+                }
                 Ok(result) => break result,
                 Err(GatewayError::Unavailable(cause)) => {
                     debug!(order = %owed.order_id, %cause, "the provider is not available");
                     turned_away = turned_away.saturating_add(1);
                     // A key that was never out can be dropped for another one.
-                    if !may_be_out && !owed.off && TURNED_AWAY_MAX <= turned_away {
+                    let gives_up = !may_be_out && !owed.off && TURNED_AWAY_MAX <= turned_away;
+                    if gives_up && token.is_cancelled() {
+                        return;
+                    }
+                    if gives_up {
                         break PaymentResult::Failed { code: Token::GATEWAY_UNAVAILABLE };
                     }
                 }
@@ -211,9 +227,11 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
         }
     }
 
-    /// One call, or one look when the order is off: then nothing may be charged any more.
+    /// One call; or one look, when the order is off and nothing may be charged any more, or when
+    /// the provider may have forgotten the key.
     async fn call(&self, owed: &Owed, charge: &Charge) -> Result<PaymentResult, GatewayError> {
-        if !owed.off {
+        let is_old = KEY_LIFE <= self.clock.now().since(owed.asked_at_ms);
+        if !owed.off && !is_old {
             return self.charge(charge).await;
         }
         let look = tokio::time::timeout(CALL_TIMEOUT, self.gateway.find(charge)).await;
@@ -231,7 +249,8 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
         let answer = tokio::time::timeout(CALL_TIMEOUT, self.gateway.charge(charge))
             .instrument(call.span())
             .await
-            .unwrap_or_else(|_| Err(GatewayError::Unknown("it was not answered in time".into())));
+            .unwrap_or_else(|_| Err(GatewayError::Unknown("it was not answered in time".into())))
+            .and_then(said);
         call.end((&self.connector, &self.classes), &answer);
         answer
     }
@@ -291,5 +310,15 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
             () = self.stop.cancelled() => Err(()),
             () = tokio::time::sleep(pause) => Ok(()),
         }
+    }
+}
+
+/// A provider that says it does not know has not answered.
+fn said(result: PaymentResult) -> Result<PaymentResult, GatewayError> {
+    match result {
+        PaymentResult::Unknown => Err(GatewayError::Unknown("the provider does not know".into())),
+        PaymentResult::Captured { .. }
+        | PaymentResult::Declined { .. }
+        | PaymentResult::Failed { .. } => Ok(result),
     }
 }

@@ -37,6 +37,16 @@ fn a_minute_counts_what_happened_in_it() {
 }
 
 #[test]
+fn attempts_that_failed_are_counted_by_class_and_code() {
+    let mut shop = shop_with_an_order(order(1));
+    shop.send(&decline(order(1), "do_not_honor"));
+    shop.send(&decline_of(2, order(1), "stolen_card"));
+    let failures = json!({"hard": {"stolen_card": 1}, "soft": {"do_not_honor": 1}});
+    assert_eq!(json(&minute(&shop).failures), failures);
+    assert_folds_once::<MinuteView>(&shop, &MinuteSlot::of(shop.now));
+}
+
+#[test]
 fn the_time_from_command_to_confirmation_is_counted_by_its_upper_edge() {
     for (took, bucket) in [
         (0, 0),
@@ -114,7 +124,7 @@ fn a_payment_is_owed_from_its_order_until_its_end_is_in_the_log() {
     let asked = ended(&|shop| drop(shop.send(&decline(order(1), "insufficient_funds"))));
     assert_eq!(asked, settled);
     // Off before its end was known: it may have been charged.
-    let off = [OwedChange::Off(order(1), T0)];
+    let off = [OwedChange::Off(order(1))];
     assert_eq!(ended(&|shop| drop(shop.send(&cancel(order(1))))), off);
     let expired = ended(&|shop| {
         shop.now = hold_end();

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::domain::fixtures::*;
 use crate::domain::market::{Intent, Request, Verdict};
-use crate::domain::{Address, Command, Market, PaymentResult, Policy, Source};
+use crate::domain::{Address, Command, Market, PaymentResult, Policy, Sequence, Source};
 
 /// What comes next.
 #[derive(Clone, Debug)]
@@ -135,15 +135,19 @@ proptest! {
             take(&mut shop, step);
         }
         let mut books = Books::default();
+        let mut verifier = crate::domain::verify::Books::default();
         let mut market = Market::new();
         for commit in &shop.log {
             market.begin(commit.sequence);
+            verifier.begin(commit.at, Sequence::START);
             for (index, record) in (0..).zip(&commit.records) {
                 books.enter(record, commit.at);
+                prop_assert_eq!(verifier.enter(record), vec![]);
                 market.evolve(Address::new(commit.sequence, index), record).unwrap();
             }
             market.finish(commit.at);
             books.agree_with(&market);
+            prop_assert_eq!(verifier.end().1, vec![]);
         }
     }
 

@@ -262,6 +262,12 @@ fn an_attempt_of_which_nobody_can_say_what_became() {
             then: appends(abandoned(anna, &mugs(), ("stolen_card", DeclineClass::Hard))),
         },
         Case {
+            name: "who cannot reach the provider cannot say that it failed",
+            given: unseen(),
+            when: record(anna, 1, turned_away()),
+            then: repeats(at(4)),
+        },
+        Case {
             name: "no other card is taken before it is known",
             given: unseen(),
             when: change(anna, "pm_other"),
