@@ -172,10 +172,14 @@ fn look_at_durability(facts: &StreamFacts, sync: &[SyncFacts], findings: &mut Fi
     findings.add("power cut", state, text);
 }
 
+/// The holders of leases: one for each thing that only one process may do at a time.
+const ROLES: [&str; 8] =
+    ["committer", "orders", "stock", "metrics", "payer", "retry-scheduler", "feed", "attention"];
+
 async fn look_at_roles(connected: &Connected, findings: &mut Findings) -> Result<(), Failure> {
     let leases = connected.bucket_log(Subjects::lease_bucket()).await?;
     let end = connected.stream("EVENTS").await?.end().await.map_err(anyhow::Error::from)?;
-    for role in ["committer", "orders", "stock", "metrics", "payer", "feed", "attention"] {
+    for role in ROLES {
         let key = connected.subjects.lease_key(role);
         let subject = Subjects::bucket_key(Subjects::lease_bucket(), &key);
         let entry = leases.last(&subject).await.map_err(anyhow::Error::from)?;

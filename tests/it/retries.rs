@@ -1,13 +1,13 @@
 //! Payments that fail, and what becomes of their orders.
 
-use kassa::domain::{CancelOrder, ChangePaymentMethod, Command, Event, Text};
+use kassa::domain::{CancelOrder, ChangePaymentMethod, Command, Text};
 use kassa::port::{Clock, Commands, SystemClock};
 use kassa::run::Role;
+use kassa::view::OrderView;
 use kassa::wire::OutcomeKind;
 
-use crate::support::paying::{SOON, attempt, becomes, place, prove_money, retry_after, view};
+use crate::support::paying::{SOON, attempt, becomes, place, prove_money, retry_after, seen};
 use crate::support::shop::{Shop, command_id};
-use crate::support::truth::Truth;
 use crate::support::{PROGRESS, eventually};
 
 const ROLES: [Role; 4] = [Role::Committer, Role::Projector, Role::Payer, Role::RetryScheduler];
@@ -62,9 +62,9 @@ async fn a_retry_that_came_due_while_nobody_paid_is_made_by_the_next_payer() {
     shop.fill(&client, 1, 1_000).await;
     let payer = shop.start(&[Role::Payer]).await;
     let order_id = place(&client, "decline_1x_processing_error").await;
-    becomes(&shop, order_id, "placed", "retrying").await;
+    let retrying = becomes(&shop, order_id, "placed", "retrying").await;
     payer.stop(PROGRESS).await;
-    let due = view(&shop, order_id).await.unwrap().payment.unwrap().retry_at_ms;
+    let due = retrying.payment.unwrap().retry_at_ms;
     let is_due = async || due.is_none_or(|due| due < SystemClock.now()).then_some(());
     eventually("the retry is due", PROGRESS, is_due).await;
     let payer = shop.start(&[Role::Payer]).await;
@@ -105,11 +105,8 @@ async fn money_that_came_for_an_order_called_off_meanwhile_is_found() {
     let cancel = Command::CancelOrder(CancelOrder { order_id, reason });
     client.send(command_id(), &cancel, None).await.unwrap();
     let payer = shop.start(&[Role::Payer]).await;
-    let found = async || {
-        let view = view(&shop, order_id).await?;
-        (view.reason.as_deref() == Some("late_payment")).then_some(view)
-    };
-    let late = eventually("the money is found", PROGRESS * 2, found).await;
+    let late = |view: &OrderView| view.reason.as_deref() == Some("late_payment");
+    let late = seen(&shop, order_id, ("is found to be paid", PROGRESS * 2), late).await;
     assert_eq!(late.state, "needs_attention");
     assert_eq!(shop.books().len(), 1, "{:?}", shop.books());
     payer.stop(PROGRESS).await;
@@ -128,12 +125,9 @@ async fn an_order_called_off_before_anybody_paid_is_never_charged() {
     let cancel = Command::CancelOrder(CancelOrder { order_id, reason });
     client.send(command_id(), &cancel, None).await.unwrap();
     let payer = shop.start(&[Role::Payer]).await;
-    let noted = async || {
-        let truth = Truth::of(&shop).await;
-        let noted = |event: &Event| matches!(event, Event::PaymentNoted(_));
-        truth.events().any(|(_, _, event)| noted(event)).then_some(())
-    };
-    eventually("the provider was asked", PROGRESS * 2, noted).await;
+    // Placed, reserved; asked to be off, off, released; and what the provider said.
+    let noted = |view: &OrderView| view.events.len() == 6;
+    seen(&shop, order_id, ("is asked after", PROGRESS * 2), noted).await;
     assert!(shop.books().is_empty(), "{:?}", shop.books());
     prove_money(&shop).await;
     payer.stop(PROGRESS).await;

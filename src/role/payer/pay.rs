@@ -186,6 +186,7 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
                 // Once may be too early to see it.
                 Ok(PaymentResult::Failed { code }) if code == Token::NEVER_CHARGED && !unseen => {
                     unseen = true;
+                    pauses = POLLS.into_iter();
                 }
                 Ok(result) => break result,
                 Err(GatewayError::Unavailable(cause)) => {

@@ -6,12 +6,12 @@ use kassa::domain::payment::RetrySchedule;
 use kassa::domain::{Command, OrderId, OrderLine, PlaceOrder, Quantity};
 use kassa::engine::verify_log;
 use kassa::nats::Client;
-use kassa::port::{Clock, Commands, SystemClock, new_uuid};
+use kassa::port::{Clock, Commands, Log, SystemClock, new_uuid};
 use kassa::view::OrderView;
-use kassa::wire::OutcomeKind;
+use kassa::wire::{Encoding, OutcomeKind, Subjects};
 
 use super::shop::{Shop, command_id, price, sku};
-use super::truth::{Truth, books_balance, values};
+use super::truth::{Truth, books_balance};
 use super::{PROGRESS, eventually};
 
 /// A pause that a test can wait for.
@@ -49,9 +49,22 @@ pub(crate) async fn prove_money(shop: &Shop) {
     assert!(verified.violations.is_empty(), "{:#?}", verified.violations);
 }
 
-pub(crate) async fn view(shop: &Shop, order_id: OrderId) -> Option<OrderView> {
-    let (bucket, name) = (shop.bucket("orders").await, shop.subjects.bucket("orders"));
-    values::<OrderView>(&bucket, &name).await.remove(&order_id.to_string())
+/// Waits until the view of an order is as `wanted`.
+pub(crate) async fn seen(
+    shop: &Shop,
+    order_id: OrderId,
+    (what, patience): (&str, Duration),
+    wanted: impl Fn(&OrderView) -> bool,
+) -> OrderView {
+    let bucket = shop.bucket("orders").await;
+    let key = Subjects::order_key(order_id);
+    let subject = Subjects::bucket_key(&shop.subjects.bucket("orders"), &key);
+    let there = async || {
+        let entry = bucket.last(&subject).await.ok().flatten()?;
+        let view: OrderView = Encoding::Json.read(&entry.payload).unwrap();
+        wanted(&view).then_some(view)
+    };
+    eventually(&format!("{order_id} {what}"), patience, there).await
 }
 
 /// Waits until an order is in that state, and its payment in the other.
@@ -61,13 +74,12 @@ pub(crate) async fn becomes(
     state: &str,
     payment: &str,
 ) -> OrderView {
-    let what = format!("{order_id} becomes {state} and {payment}");
-    let there = async || {
-        let view = view(shop, order_id).await?;
+    let what = format!("becomes {state} and {payment}");
+    let wanted = |view: &OrderView| {
         let paid = view.payment.as_ref().is_some_and(|known| known.state == payment);
-        (view.state == state && paid).then_some(view)
+        view.state == state && paid
     };
-    eventually(&what, PROGRESS, there).await
+    seen(shop, order_id, (&what, PROGRESS), wanted).await
 }
 
 pub(crate) fn attempt(view: &OrderView) -> u8 {
