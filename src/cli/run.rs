@@ -81,6 +81,10 @@ fn gateway(config: &GatewayConfig) -> Result<SimulatedGateway, LedgerError> {
         decline_codes: config.decline_codes.clone(),
         unavailable: config.unavailable_per_100k.get(),
         answer_lost: config.answer_lost_per_100k.get(),
+        outage: (0 < config.outage_for_s.get()).then(|| {
+            let seconds = Duration::from_secs;
+            (seconds(config.outage_after_s.get()), seconds(config.outage_for_s.get()))
+        }),
     };
     match &config.ledger {
         Some(file) => SimulatedGateway::with_ledger(simulation, file),

@@ -193,6 +193,10 @@ pub struct GatewayConfig {
     pub unavailable_per_100k: Bounded<0, 100_000>,
     /// Units: of 100,000 calls.
     pub answer_lost_per_100k: Bounded<0, 100_000>,
+    /// Units: seconds.
+    pub outage_after_s: Bounded<0, 86_400>,
+    /// Units: seconds.
+    pub outage_for_s: Bounded<0, 86_400>,
     /// Where its books are.
     pub ledger: Option<PathBuf>,
 }

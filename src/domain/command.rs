@@ -294,6 +294,30 @@ pub enum PaymentResult {
     },
 }
 
+/// What a gateway said about one attempt to give money back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum RefundResult {
+    /// The money is the buyer's again, or on its way.
+    Refunded {
+        /// The provider's name for the refund.
+        provider_ref: Token,
+    },
+    /// It is not, and the provider said why.
+    Declined {
+        /// The provider's reason code.
+        code: Token,
+    },
+    /// Nobody can say: the provider was asked and did not answer. It stays asked, with the same
+    /// key, until it says one of the others.
+    Unknown,
+    /// It is not: the provider could not be asked, or took no orders.
+    Failed {
+        /// What kept it; ours, not the provider's.
+        code: Token,
+    },
+}
+
 /// See [`Command::ChangePaymentMethod`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

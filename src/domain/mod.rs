@@ -27,7 +27,7 @@ pub use address::{Address, Sequence};
 pub use command::{
     AdjustStock, CancelOrder, ChangePaymentMethod, Command, CommandKind, CountStock, DelistSku,
     FulfilOrder, LINES_MAX, ListSku, OrderLine, PaymentResult, PlaceOrder, ReceiveStock,
-    RecordPayment, RepriceSku,
+    RecordPayment, RefundResult, RepriceSku,
 };
 pub use event::{
     AttentionKind, AttentionRaised, CancelReason, CancelRequested, CommandRejected, Event,

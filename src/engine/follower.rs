@@ -16,15 +16,20 @@ use crate::wire::{Commit, Position};
 
 /// What folding one commit leads to, and what has to be known before.
 pub trait Projection: Send + Sync {
-    /// Keys whose current value is needed to fold this commit and is not known.
-    fn wants(&self, commit: &Commit) -> Vec<String>;
+    /// Keys whose current value is needed to fold this commit and is not known; none, when
+    /// folding needs the events alone.
+    fn wants(&self, _commit: &Commit) -> Vec<String> {
+        Vec::new()
+    }
 
     /// The current value of a key it wanted; none when there is none.
     ///
     /// # Errors
     ///
     /// [`ProjectionError`] when the value cannot be read.
-    fn load(&mut self, key: &str, value: Option<&[u8]>) -> Result<(), ProjectionError>;
+    fn load(&mut self, _key: &str, _value: Option<&[u8]>) -> Result<(), ProjectionError> {
+        Ok(())
+    }
 
     /// Folds the commit at `sequence`, but for its first `skip` events, which were folded before.
     ///

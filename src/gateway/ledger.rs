@@ -7,11 +7,23 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Amount, Currency, OrderId, PaymentResult, Token};
+use crate::domain::{Amount, Currency, OrderId, PaymentResult, RefundResult, Timestamp, Token};
+use crate::port::{Moved, Movement};
 
-/// One charge. There is one line for each idempotency key, however often it was called.
+/// One call that was carried out. There is one line for each idempotency key, however often it was
+/// called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LedgerLine {
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum LedgerLine {
+    /// Money was asked for.
+    Charge(ChargeLine),
+    /// Money was to go back.
+    Refund(RefundLine),
+}
+
+/// See [`LedgerLine::Charge`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChargeLine {
     /// What makes the charge unique.
     pub idempotency_key: Token,
     /// The order it was for.
@@ -24,6 +36,72 @@ pub struct LedgerLine {
     pub currency: Currency,
     /// What came of it.
     pub result: PaymentResult,
+    /// When.
+    pub at_ms: Timestamp,
+}
+
+/// See [`LedgerLine::Refund`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundLine {
+    /// What makes the refund unique.
+    pub idempotency_key: Token,
+    /// The order it was for.
+    pub order_id: OrderId,
+    /// Which refund of the order.
+    pub refund: u16,
+    /// Which attempt at it.
+    pub attempt: u8,
+    /// The payment it was taken from.
+    pub capture_ref: Token,
+    /// Units: minor units of `currency`.
+    pub amount_minor: Amount,
+    /// In which currency.
+    pub currency: Currency,
+    /// What came of it.
+    pub result: RefundResult,
+    /// When.
+    pub at_ms: Timestamp,
+}
+
+impl LedgerLine {
+    const fn key(&self) -> &Token {
+        match self {
+            Self::Charge(line) => &line.idempotency_key,
+            Self::Refund(line) => &line.idempotency_key,
+        }
+    }
+
+    /// The money that moved by it, when any did.
+    #[must_use]
+    pub fn moved(&self) -> Option<Moved> {
+        match self {
+            Self::Charge(line) => {
+                let PaymentResult::Captured { amount_minor, currency, provider_ref } = &line.result
+                else {
+                    return None;
+                };
+                Some(Moved {
+                    movement: Movement::Captured,
+                    provider_ref: provider_ref.clone(),
+                    order_id: Some(line.order_id),
+                    amount: *amount_minor,
+                    currency: *currency,
+                    at: line.at_ms,
+                })
+            }
+            Self::Refund(line) => {
+                let RefundResult::Refunded { provider_ref } = &line.result else { return None };
+                Some(Moved {
+                    movement: Movement::Refunded,
+                    provider_ref: provider_ref.clone(),
+                    order_id: Some(line.order_id),
+                    amount: line.amount_minor,
+                    currency: line.currency,
+                    at: line.at_ms,
+                })
+            }
+        }
+    }
 }
 
 /// The books cannot be kept.
@@ -50,25 +128,22 @@ impl Ledger {
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
-        let out = OpenOptions::new().create(true).append(true).read(true).open(file);
-        let out = out.map_err(failed)?;
-        let mut known = HashSet::new();
-        for line in BufReader::new(&out).lines() {
-            // A line that was cut by a crash was never answered.
-            let line: Result<LedgerLine, _> = serde_json::from_str(&line.map_err(failed)?);
-            known.extend(line.ok().map(|line| hash(&line.idempotency_key)));
+        let out = OpenOptions::new().create(true).append(true).open(file).map_err(failed)?;
+        let mut ledger = Self { file: file.to_path_buf(), out, known: HashSet::new() };
+        for line in ledger.lines()? {
+            ledger.known.insert(hash(line.key()));
         }
-        Ok(Self { file: file.to_path_buf(), out, known })
+        Ok(ledger)
     }
 
-    /// Whether a charge was booked.
+    /// Whether a call was booked.
     pub(super) fn knows(&self, key: &Token) -> bool {
         self.known.contains(&hash(key))
     }
 
-    /// Books a charge, once.
+    /// Books a call, once.
     pub(super) fn book(&mut self, line: &LedgerLine) -> Result<(), LedgerError> {
-        if !self.known.insert(hash(&line.idempotency_key)) {
+        if !self.known.insert(hash(line.key())) {
             return Ok(());
         }
         let written =
@@ -77,6 +152,17 @@ impl Ledger {
                 self.out.write_all(&text)
             });
         written.map_err(|source| LedgerError { file: self.file.clone(), source })
+    }
+
+    /// Every line, in the order in which they were booked.
+    pub(super) fn lines(&self) -> Result<Vec<LedgerLine>, LedgerError> {
+        let failed = |source| LedgerError { file: self.file.clone(), source };
+        let mut lines = Vec::new();
+        for line in BufReader::new(File::open(&self.file).map_err(failed)?).lines() {
+            // A line that was cut by a crash was never answered.
+            lines.extend(serde_json::from_str::<LedgerLine>(&line.map_err(failed)?));
+        }
+        Ok(lines)
     }
 }
 

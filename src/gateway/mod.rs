@@ -3,5 +3,5 @@
 mod ledger;
 mod simulated;
 
-pub use ledger::{LedgerError, LedgerLine};
+pub use ledger::{ChargeLine, LedgerError, LedgerLine, RefundLine};
 pub use simulated::{SimulatedGateway, Simulation};

@@ -1,9 +1,9 @@
-//! Taking money.
+//! Taking money, and giving it back.
 
 use std::future::Future;
 
 use super::log::BoxError;
-use crate::domain::{Amount, Currency, OrderId, PaymentResult, Token};
+use crate::domain::{Amount, Currency, OrderId, PaymentResult, RefundResult, Timestamp, Token};
 
 /// One attempt to take money.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +22,84 @@ pub struct Charge {
     pub payment_method_token: Token,
 }
 
-/// What the provider said.
-pub type GatewayWord = PaymentResult;
+/// One attempt to give money back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GiveBack {
+    /// For the provider's books; not what makes the refund unique.
+    pub order_id: OrderId,
+    /// Which refund of the order, from 1.
+    pub refund: u16,
+    /// Which attempt at it, from 1.
+    pub attempt: u8,
+    /// What makes a repeated call the same refund.
+    pub idempotency_key: Token,
+    /// The provider's name for the payment it is taken from.
+    pub capture_ref: Token,
+    /// Units: minor units of `currency`.
+    pub amount: Amount,
+    /// In which currency.
+    pub currency: Currency,
+}
+
+/// What a provider knows about money of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// What became of a charge.
+    Charge {
+        /// The order it was for.
+        order_id: OrderId,
+        /// Which attempt of it.
+        attempt: u8,
+        /// What became of it.
+        result: PaymentResult,
+    },
+    /// What became of a refund.
+    Refund {
+        /// The order it was for.
+        order_id: OrderId,
+        /// Which refund of it.
+        refund: u16,
+        /// Which attempt at it.
+        attempt: u8,
+        /// What became of it.
+        result: RefundResult,
+    },
+}
+
+/// What moved, in a provider's list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Movement {
+    /// Money came.
+    Captured,
+    /// Money went back.
+    Refunded,
+}
+
+/// One line of a provider's list: money that moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Which way.
+    pub movement: Movement,
+    /// The provider's name for it.
+    pub provider_ref: Token,
+    /// The order, when the provider was told one.
+    pub order_id: Option<OrderId>,
+    /// Units: minor units of `currency`.
+    pub amount: Amount,
+    /// In which currency.
+    pub currency: Currency,
+    /// When, by the provider's clock.
+    pub at: Timestamp,
+}
+
+/// A part of a provider's list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The lines, in no order that counts.
+    pub lines: Vec<Moved>,
+    /// Where the next part begins; none when this was the last.
+    pub next: Option<String>,
+}
 
 /// A payment provider.
 ///
@@ -36,21 +112,72 @@ pub trait Gateway: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// See [`GatewayError`]: in both cases the same call may be made again.
+    /// See [`GatewayError`]: the same call may be made again.
     fn charge(
         &self,
         charge: &Charge,
-    ) -> impl Future<Output = Result<GatewayWord, GatewayError>> + Send;
+    ) -> impl Future<Output = Result<PaymentResult, GatewayError>> + Send;
 
     /// What became of a charge, by its key; none when it never came. Moves no money.
     ///
     /// # Errors
     ///
-    /// See [`GatewayError`]: in both cases it may be asked again.
+    /// See [`GatewayError`]: it may be asked again.
     fn find(
         &self,
         charge: &Charge,
-    ) -> impl Future<Output = Result<Option<GatewayWord>, GatewayError>> + Send;
+    ) -> impl Future<Output = Result<Option<PaymentResult>, GatewayError>> + Send;
+
+    /// Gives money back, or says why not. Called again with the same key it says the same.
+    ///
+    /// # Errors
+    ///
+    /// See [`GatewayError`]: the same call may be made again.
+    fn refund(
+        &self,
+        refund: &GiveBack,
+    ) -> impl Future<Output = Result<RefundResult, GatewayError>> + Send;
+
+    /// What became of a refund, by its key; none when it never came. Moves no money.
+    ///
+    /// # Errors
+    ///
+    /// See [`GatewayError`]: it may be asked again.
+    fn find_refund(
+        &self,
+        refund: &GiveBack,
+    ) -> impl Future<Output = Result<Option<RefundResult>, GatewayError>> + Send;
+
+    /// What became of a charge or a refund, by the provider's name for it; none when there is no
+    /// such thing, or it is not ours.
+    ///
+    /// # Errors
+    ///
+    /// See [`GatewayError`]: it may be asked again.
+    fn look_up(
+        &self,
+        provider_ref: &Token,
+    ) -> impl Future<Output = Result<Option<News>, GatewayError>> + Send;
+
+    /// Money that moved from `from` until before `until`, by the provider's clock; from the part
+    /// `after`, when one is named.
+    ///
+    /// # Errors
+    ///
+    /// See [`GatewayError`]: it may be asked again.
+    fn list(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        after: Option<&str>,
+    ) -> impl Future<Output = Result<Page, GatewayError>> + Send;
+
+    /// Whether the provider is there and takes our credentials. Moves no money.
+    ///
+    /// # Errors
+    ///
+    /// See [`GatewayError`].
+    fn check(&self) -> impl Future<Output = Result<(), GatewayError>> + Send;
 }
 
 /// Why nothing is known yet.
@@ -59,7 +186,11 @@ pub enum GatewayError {
     /// The call never reached the provider, or the provider would not take it.
     #[error("the provider is not available")]
     Unavailable(#[source] BoxError),
+    /// The provider does not take our credentials, or is not at that address. Only a person can
+    /// help; until then nothing is an order's fault.
+    #[error("the connector is not configured for this provider")]
+    Misconfigured(#[source] BoxError),
     /// The call went out and no answer came: money may have moved.
-    #[error("the outcome of the charge is unknown")]
+    #[error("the outcome of the call is unknown")]
     Unknown(#[source] BoxError),
 }

@@ -14,7 +14,7 @@ mod snapshots;
 pub(crate) mod testing;
 
 pub use clock::{Clock, SystemClock, new_uuid};
-pub use gateway::{Charge, Gateway, GatewayError, GatewayWord};
+pub use gateway::{Charge, Gateway, GatewayError, GiveBack, Moved, Movement, News, Page};
 pub use lease::{Lease, LeaseError};
 pub use log::{Batch, BoxError, CommitError, Committed, Entry, Log, Message, ReadError, Tail};
 pub use replies::{AnswerTo, Arrived, Asks, Commands, Part, Replies, Unanswered};

@@ -40,14 +40,6 @@ impl AttentionList {
 }
 
 impl Projection for AttentionList {
-    fn wants(&self, _commit: &Commit) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn load(&mut self, _key: &str, _value: Option<&[u8]>) -> Result<(), ProjectionError> {
-        Ok(())
-    }
-
     fn fold(
         &mut self,
         sequence: Sequence,

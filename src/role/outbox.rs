@@ -37,14 +37,6 @@ impl<E: Emit> Outbox<E> {
 }
 
 impl<E: Emit> Projection for Outbox<E> {
-    fn wants(&self, _commit: &Commit) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn load(&mut self, _key: &str, _value: Option<&[u8]>) -> Result<(), ProjectionError> {
-        Ok(())
-    }
-
     fn fold(
         &mut self,
         sequence: Sequence,

@@ -27,7 +27,7 @@ async fn a_payment_that_failed_is_tried_again_until_it_is_made_or_given_up() {
     assert_eq!(attempt(&becomes(&shop, refused_always, "cancelled", "declined").await), 4);
     assert_eq!(attempt(&becomes(&shop, stolen, "cancelled", "declined").await), 1);
     // What the provider was asked for: each attempt once, under a key of its own.
-    let asked = |order_id| shop.books().iter().filter(|line| line.order_id == order_id).count();
+    let asked = |order_id| shop.charges().iter().filter(|line| line.order_id == order_id).count();
     assert_eq!([refused_twice, nobody_there, refused_always, stolen].map(asked), [3, 1, 4, 1]);
     prove_money(&shop).await;
     roles.stop(PROGRESS).await;
@@ -84,7 +84,7 @@ async fn a_charge_whose_answer_was_lost_is_found_and_not_made_again() {
     let order_id = place(&client, "silent_1x").await;
     becomes(&shop, order_id, "placed", "unknown").await;
     assert_eq!(attempt(&becomes(&shop, order_id, "confirmed", "captured").await), 1);
-    assert_eq!(shop.books().iter().filter(|line| line.order_id == order_id).count(), 1);
+    assert_eq!(shop.charges().iter().filter(|line| line.order_id == order_id).count(), 1);
     prove_money(&shop).await;
     roles.stop(PROGRESS).await;
 }
@@ -108,7 +108,7 @@ async fn money_that_came_for_an_order_called_off_meanwhile_is_found() {
     let late = |view: &OrderView| view.reason.as_deref() == Some("late_payment");
     let late = seen(&shop, order_id, ("is found to be paid", PROGRESS * 2), late).await;
     assert_eq!(late.state, "needs_attention");
-    assert_eq!(shop.books().len(), 1, "{:?}", shop.books());
+    assert_eq!(shop.charges().len(), 1, "{:?}", shop.charges());
     payer.stop(PROGRESS).await;
     roles.stop(PROGRESS).await;
 }
@@ -128,7 +128,7 @@ async fn an_order_called_off_before_anybody_paid_is_never_charged() {
     // Placed, reserved; asked to be off, off, released; and what the provider said.
     let noted = |view: &OrderView| view.events.len() == 6;
     seen(&shop, order_id, ("is asked after", PROGRESS * 2), noted).await;
-    assert!(shop.books().is_empty(), "{:?}", shop.books());
+    assert!(shop.charges().is_empty(), "{:?}", shop.charges());
     prove_money(&shop).await;
     payer.stop(PROGRESS).await;
     roles.stop(PROGRESS).await;

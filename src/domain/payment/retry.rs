@@ -42,7 +42,7 @@ impl RetrySchedule {
 
     /// How much a pause may be longer or shorter, so that orders which failed together do not
     /// come back together. Units: of 100.
-    const JITTER: u64 = 10;
+    const JITTER: u32 = 10;
 
     /// The schedule of these pauses.
     ///
@@ -65,7 +65,7 @@ impl RetrySchedule {
     #[must_use]
     pub fn longest(&self) -> Duration {
         let total = self.0.iter().fold(Duration::ZERO, |sum, pause| sum.saturating_add(*pause));
-        total.saturating_add(total.saturating_mul(10) / 100)
+        total.saturating_add(total.saturating_mul(Self::JITTER) / 100)
     }
 
     /// When the attempt after `attempt` is due, which failed at `now`; none when it was the last.
@@ -74,7 +74,7 @@ impl RetrySchedule {
         let pause = self.0.get(usize::from(attempt).checked_sub(1)?)?;
         let millis = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         // Twice the jitter, less the jitter: from a tenth less to a tenth more.
-        let span = millis.saturating_mul(2 * Self::JITTER) / 100;
+        let span = millis.saturating_mul(u64::from(2 * Self::JITTER)) / 100;
         let more = spread(order_id, attempt).checked_rem(span.saturating_add(1)).unwrap_or(0);
         let least = millis.saturating_sub(span / 2);
         Some(now.after(Duration::from_millis(least.saturating_add(more))))

@@ -66,14 +66,6 @@ async fn addresses(log: &ModelLog) -> Vec<Address> {
 struct Copy(Vec<Address>);
 
 impl Projection for Copy {
-    fn wants(&self, _commit: &Commit) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn load(&mut self, _key: &str, _value: Option<&[u8]>) -> Result<(), ProjectionError> {
-        Ok(())
-    }
-
     fn fold(&mut self, at: Sequence, skip: u32, commit: &Commit) -> Result<(), ProjectionError> {
         let count = u32::try_from(commit.events.len()).unwrap();
         self.0.extend((skip..count).map(|index| Address::new(at, index)));

@@ -105,14 +105,6 @@ impl Drop for OwedProjection {
 }
 
 impl Projection for OwedProjection {
-    fn wants(&self, _commit: &Commit) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn load(&mut self, _key: &str, _value: Option<&[u8]>) -> Result<(), ProjectionError> {
-        Ok(())
-    }
-
     fn fold(
         &mut self,
         sequence: Sequence,

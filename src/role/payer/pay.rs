@@ -201,6 +201,11 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
                         break PaymentResult::Failed { code: Token::GATEWAY_UNAVAILABLE };
                     }
                 }
+                // Only a person can help. Nothing is the order's fault, so it waits.
+                Err(GatewayError::Misconfigured(cause)) => {
+                    warn!(order = %owed.order_id, %cause, "the connector is not configured");
+                    pauses = POLLS.into_iter();
+                }
                 Err(GatewayError::Unknown(cause)) => {
                     warn!(order = %owed.order_id, %cause, "the outcome of a charge is unknown");
                     may_be_out = true;

@@ -70,7 +70,8 @@ fn in_words(
     match answer {
         Ok(PaymentResult::Captured { .. }) => ("captured", "none"),
         Ok(PaymentResult::Declined { code }) => ("declined", class(code).name()),
-        Ok(PaymentResult::Failed { .. }) | Err(GatewayError::Unavailable(_)) => ("failed", "infra"),
+        Ok(PaymentResult::Failed { .. })
+        | Err(GatewayError::Unavailable(_) | GatewayError::Misconfigured(_)) => ("failed", "infra"),
         Ok(PaymentResult::Unknown) | Err(GatewayError::Unknown(_)) => ("unknown", "infra"),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kassa::domain::stock::StockDelta;
 use kassa::domain::{AdjustStock, Command, CommandId, Currency, ListSku, Policy, Price, Sku, Text};
-use kassa::gateway::{LedgerLine, SimulatedGateway, Simulation};
+use kassa::gateway::{ChargeLine, LedgerLine, SimulatedGateway, Simulation};
 use kassa::nats::{Client, Connection, ConnectionOptions, JsLog};
 use kassa::port::{Clock, Commands, SystemClock, new_uuid};
 use kassa::role::committer::Bounds;
@@ -103,6 +103,15 @@ impl Shop {
     pub(crate) fn books(&self) -> Vec<LedgerLine> {
         let text = std::fs::read_to_string(&self.books).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The charges in the provider's own books.
+    pub(crate) fn charges(&self) -> Vec<ChargeLine> {
+        let charge = |line| match line {
+            LedgerLine::Charge(line) => Some(line),
+            LedgerLine::Refund(_) => None,
+        };
+        self.books().into_iter().filter_map(charge).collect()
     }
 }
 

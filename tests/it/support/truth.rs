@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kassa::domain::{Address, CommandId, Event, OrderId, PaymentResult, Sequence};
 use kassa::engine::{Error, verify_log};
-use kassa::gateway::LedgerLine;
+use kassa::gateway::ChargeLine;
 use kassa::nats::JsLog;
 use kassa::port::{Log, ReadError, Tail};
 use kassa::role::committer::read_to_end;
@@ -169,8 +169,8 @@ pub(crate) async fn values<V: View>(bucket: &JsLog, name: &str) -> HashMap<Strin
 /// What the provider's books say is what the log says (I5): an order is confirmed when its total
 /// was taken, once; nobody else paid.
 pub(crate) fn books_balance(shop: &Shop, truth: &Truth) {
-    let mut taken: HashMap<OrderId, Vec<LedgerLine>> = HashMap::new();
-    for line in shop.books() {
+    let mut taken: HashMap<OrderId, Vec<ChargeLine>> = HashMap::new();
+    for line in shop.charges() {
         if matches!(line.result, PaymentResult::Captured { .. }) {
             taken.entry(line.order_id).or_default().push(line);
         }
