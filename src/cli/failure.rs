@@ -38,9 +38,10 @@ impl Failure {
     #[must_use]
     pub(super) fn refused(refusal: &Refusal) -> Self {
         let code = match refusal {
-            Refusal::UnknownSku { .. } | Refusal::UnknownOrder | Refusal::UnknownAttempt { .. } => {
-                Code::RefusedNotFound
-            }
+            Refusal::UnknownSku { .. }
+            | Refusal::UnknownOrder
+            | Refusal::UnknownAttempt { .. }
+            | Refusal::UnknownRefund { .. } => Code::RefusedNotFound,
             Refusal::Forbidden { .. } => Code::RefusedForbidden,
             Refusal::IdConflict { .. }
             | Refusal::StockChanged { .. }
@@ -58,6 +59,7 @@ impl Failure {
             | Refusal::InsufficientStock { .. }
             | Refusal::Overflow { .. }
             | Refusal::BelowZero { .. }
+            | Refusal::RefundTooLarge { .. }
             | Refusal::Defect { .. } => Code::Refused,
         };
         let what = format!("{}: {refusal}{}", refusal.code(), figures(refusal));

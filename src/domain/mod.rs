@@ -26,15 +26,16 @@ pub mod verify;
 pub use address::{Address, Sequence};
 pub use command::{
     AdjustStock, CancelOrder, ChangePaymentMethod, Command, CommandKind, CountStock, DelistSku,
-    FulfilOrder, LINES_MAX, ListSku, OrderLine, PaymentResult, PlaceOrder, ReceiveStock,
-    RecordPayment, RefundResult, RepriceSku,
+    FulfilOrder, LINES_MAX, LineUnits, ListSku, OrderLine, PaymentResult, PlaceOrder, ReceiveStock,
+    RecordPayment, RecordRefund, RefundOrder, RefundResult, RepriceSku, ReturnLines, ReturnedLine,
 };
 pub use event::{
     AttentionKind, AttentionRaised, CancelReason, CancelRequested, CommandRejected, Event,
     HoldExpired, Opened, OrderCancelled, OrderConfirmed, OrderFulfilled, OrderPlaced,
-    OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted,
-    PaymentRequested, PaymentUnknown, Recorded, Retry, ShortageFound, SkuDelisted, SkuListed,
-    SkuRepriced, StockAdjusted, StockHeld, StockReceived,
+    OrderReinstated, OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted,
+    PaymentRefunded, PaymentRequested, PaymentUnknown, Recorded, RefundFailed, RefundNoted,
+    RefundReason, RefundRequested, RefundUnknown, Retry, ReturnReceived, ShortageFound,
+    SkuDelisted, SkuListed, SkuRepriced, StockAdjusted, StockHeld, StockReceived,
 };
 pub use ids::{
     CommandId, Fingerprint, InvalidId, InvalidToken, OrderId, Sku, Source, Token, TraceParent,

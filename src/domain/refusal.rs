@@ -163,6 +163,22 @@ pub enum Refusal {
         /// The last one there is.
         last: u8,
     },
+    /// No such refund was ever asked for.
+    #[error("refund {refund} was not asked for, the last is {last}")]
+    UnknownRefund {
+        /// The refund in the command.
+        refund: u16,
+        /// The last one there is.
+        last: u16,
+    },
+    /// More than what was taken and is neither given back nor on its way.
+    #[error("{wanted_minor} minor units are to be given back, {left_minor} are left")]
+    RefundTooLarge {
+        /// What was wanted. Units: minor units of the currency the money came in.
+        wanted_minor: u64,
+        /// What can be given back of one payment. Units: the same.
+        left_minor: u64,
+    },
 }
 
 /// One SKU of which there is less than wanted.
@@ -221,6 +237,8 @@ impl Refusal {
             Self::WrongState { .. } => "wrong_state",
             Self::Defect { .. } => "defect",
             Self::UnknownAttempt { .. } => "unknown_attempt",
+            Self::UnknownRefund { .. } => "unknown_refund",
+            Self::RefundTooLarge { .. } => "refund_too_large",
         }
     }
 
@@ -232,7 +250,7 @@ impl Refusal {
             Self::InvalidField { .. } => "correct the field and send it as a new command",
             Self::TooLarge { .. } => "split it into several commands",
             Self::UnknownType { .. } => "see docs/protocol.md for the types this build knows",
-            Self::Forbidden { .. } => "only the payer records payments",
+            Self::Forbidden { .. } => "only the payer records payments and refunds",
             Self::StaleId { .. } => "make a new id; ids carry the time they were made",
             Self::IdConflict { .. } => "make a new id for a new request",
             Self::UnknownSku { .. } => "list the SKU first",
@@ -252,6 +270,8 @@ impl Refusal {
             Self::WrongState { .. } => "look at the order before trying again",
             Self::Defect { .. } => "nothing; somebody looks at it",
             Self::UnknownAttempt { .. } => "record the attempt that was asked for",
+            Self::UnknownRefund { .. } => "record the refund that was asked for",
+            Self::RefundTooLarge { .. } => "give back what is left, or less",
         }
     }
 
@@ -279,7 +299,9 @@ impl Refusal {
             | Self::UnknownOrder
             | Self::WrongState { .. }
             | Self::Defect { .. }
-            | Self::UnknownAttempt { .. } => None,
+            | Self::UnknownAttempt { .. }
+            | Self::UnknownRefund { .. }
+            | Self::RefundTooLarge { .. } => None,
         }
     }
 

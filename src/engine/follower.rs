@@ -12,7 +12,7 @@ use super::drive::{Error, Machine};
 use super::settle::{Settled, settle};
 use crate::domain::{Address, Sequence};
 use crate::port::{Batch, BoxError, CommitError, Committed, Log, Message, Tail};
-use crate::wire::{Commit, Position};
+use crate::wire::{Commit, Position, Subjects};
 
 /// What folding one commit leads to, and what has to be known before.
 pub trait Projection: Send + Sync {
@@ -237,8 +237,13 @@ impl<P: Projection, L: Log> Follower<P, L> {
                 values.insert(entry.subject, entry.payload);
             }
         }
-        values.remove(&self.output.position);
-        for value in values.into_values().filter(|value| !value.is_empty()) {
+        let is_ours = |subject: &str| {
+            subject
+                .strip_prefix(self.output.keys.as_str())
+                .is_some_and(|key| !Subjects::is_about_writer(key))
+        };
+        values.retain(|subject, value| is_ours(subject) && !value.is_empty());
+        for value in values.into_values() {
             self.projection
                 .restore(&value)
                 .map_err(|error| Error::defect(self.position.event_seq, error))?;

@@ -125,7 +125,7 @@ impl<T: Tail> Watch<T> {
         let mut values = Vec::with_capacity(entries.len());
         for entry in &entries {
             let Some(key) = entry.subject.strip_prefix(&self.prefix) else { continue };
-            if !Subjects::is_position(key) {
+            if !Subjects::is_about_writer(key) {
                 values.push((key.to_owned(), value(entry).transpose()?));
             }
         }

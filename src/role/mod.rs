@@ -7,4 +7,5 @@ pub mod follow;
 pub mod outbox;
 pub mod payer;
 pub mod projector;
+pub mod reconcile;
 pub mod retry_scheduler;

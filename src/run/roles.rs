@@ -368,7 +368,13 @@ async fn start_payer<G: Gateway>(
     let gateway = Arc::clone(&setup.gateway);
     let classes = setup.policy.classes.clone();
     let payer = Payer::new(gateway, (client, SystemClock), setup.payments, classes);
-    let drive = payer.drive();
+    let (drive, shows) = (payer.drive(), payer.shows());
+    let key = Subjects::bucket_key(&bucket, &Subjects::connector_key(shows.connector()));
+    let (board, stop) = (log.clone(), group.token());
+    group.spawn("payer's connector", async move {
+        shows.run(&board, &key, &stop).await;
+        Ok(())
+    });
     let timers = JsLog::open(&connection, setup.subjects().stream("TIMERS")).await?;
     let (hears, stop) = (payer.drive(), group.token());
     group.spawn("payer's timers", async move {

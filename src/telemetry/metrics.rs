@@ -51,6 +51,7 @@ pub struct Metrics {
     event_delay: Histogram<f64>,
     payment_attempts: Counter<u64>,
     payment_duration: Histogram<f64>,
+    payment_circuit: Gauge<u64>,
     stock_rejections: Counter<u64>,
     stock_shortages: Counter<u64>,
     attention_items: Gauge<u64>,
@@ -85,6 +86,7 @@ impl Metrics {
             event_delay: seconds(metric::EVENT_DELAY, &WAIT_EDGES),
             payment_attempts: counter(metric::PAYMENT_ATTEMPTS, "{call}"),
             payment_duration: seconds(metric::PAYMENT_DURATION, &WAIT_EDGES),
+            payment_circuit: meter.u64_gauge(metric::PAYMENT_CIRCUIT).build(),
             stock_rejections: counter(metric::STOCK_REJECTIONS, "{order}"),
             stock_shortages: counter(metric::STOCK_SHORTAGES, "{shortage}"),
             attention_items: meter.u64_gauge(metric::ATTENTION_ITEMS).with_unit("{item}").build(),
@@ -150,6 +152,12 @@ impl Metrics {
         let result = KeyValue::new(metric::RESULT, result);
         self.payment_duration.record(took.as_secs_f64(), &[connector.clone(), result.clone()]);
         self.payment_attempts.add(1, &[connector, result, KeyValue::new(metric::CLASS, class)]);
+    }
+
+    /// How a provider is called: 0 as always, 1 carefully, 2 not at all.
+    pub fn circuit(&self, connector: &str, degree: u64) {
+        let connector = KeyValue::new(metric::CONNECTOR, connector.to_owned());
+        self.payment_circuit.record(degree, &[connector]);
     }
 
     /// Orders were refused for want of stock, and promised units turned out not to exist.

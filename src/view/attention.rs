@@ -7,8 +7,9 @@ use crate::domain::{Address, Event, Recorded, Timestamp};
 /// One item of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttentionItem {
-    /// `poison`, `shortage`, `late_payment`, `amount_mismatch`,
-    /// `double_capture` or `payment_unknown`.
+    /// `poison`, `shortage`, `amount_mismatch`, `payment_unknown`, `refund_failed`,
+    /// `refund_unknown` or `refund_mismatch`; in older logs also `late_payment` and
+    /// `double_capture`.
     pub kind: String,
     /// What it is about: an order, a SKU, or the address of the event.
     pub id: String,
@@ -66,7 +67,15 @@ pub fn item(at: Address, made: Timestamp, record: &Recorded) -> Option<Attention
         | Event::CancelRequested(_)
         | Event::HoldExpired(_)
         | Event::OrderCancelled(_)
-        | Event::OrderFulfilled(_) => return None,
+        | Event::OrderFulfilled(_)
+        | Event::StockReturned(_)
+        | Event::OrderReinstated(_)
+        | Event::ReturnReceived(_)
+        | Event::RefundRequested(_)
+        | Event::PaymentRefunded(_)
+        | Event::RefundFailed(_)
+        | Event::RefundUnknown(_)
+        | Event::RefundNoted(_) => return None,
     };
     Some(AttentionItem {
         kind: kind.to_owned(),

@@ -81,6 +81,7 @@ impl MinuteView {
             Event::OrderCancelled(off) => bump(&mut self.cancelled, off.reason.name()),
             Event::PaymentFailed(failed) => self.fail(failed.class, &failed.code),
             Event::PaymentAbandoned(last) => self.fail(last.class, &last.code),
+            Event::RefundFailed(failed) => self.fail(failed.class, &failed.code),
             Event::OrderConfirmed(confirmed) => {
                 let took = made.since(confirmed.asked_at).as_millis();
                 let bucket = LATENCY_EDGES_MS.partition_point(|edge| u128::from(*edge) < took);
@@ -106,6 +107,13 @@ impl MinuteView {
             | Event::CancelRequested(_)
             | Event::HoldExpired(_)
             | Event::OrderFulfilled(_)
+            | Event::StockReturned(_)
+            | Event::OrderReinstated(_)
+            | Event::ReturnReceived(_)
+            | Event::RefundRequested(_)
+            | Event::PaymentRefunded(_)
+            | Event::RefundUnknown(_)
+            | Event::RefundNoted(_)
             | Event::CommandRejected(_)
             | Event::AttentionRaised(_) => {}
         }

@@ -20,7 +20,9 @@ use serde::de::DeserializeOwned;
 use crate::domain::{Address, Event, Misfit, Timestamp};
 
 pub use metrics::{LATENCY_EDGES_MS, MinuteSlot, MinuteView};
-pub use order::{LineView, OrderView, PaymentView};
+pub use order::{
+    CaptureView, LineView, MoneyView, OrderView, PaymentView, RefundView, ReturnView, ShipmentView,
+};
 pub use stock::StockView;
 
 /// A value under a key, folded from the events that concern it.

@@ -1,13 +1,18 @@
 //! One order, as a reader sees it.
 
+mod goods;
+mod money;
+
 use serde::{Deserialize, Serialize};
 
 use super::View;
 use crate::domain::payment::DeclineClass;
 use crate::domain::{
     Address, Amount, AttentionKind, Currency, Event, Misfit, OrderId, OrderLine, OrderPlaced,
-    OrderRejected, PaymentResult, Price, Quantity, Refusal, Sku, Timestamp, Token,
+    OrderRejected, Price, Quantity, Refusal, Sku, Timestamp, Token,
 };
+pub use goods::{ReturnView, ShipmentView};
+pub use money::{CaptureView, MoneyView, RefundView};
 
 /// One order.
 ///
@@ -16,7 +21,8 @@ use crate::domain::{
 pub struct OrderView {
     /// The order.
     pub order_id: OrderId,
-    /// `placed`, `confirmed`, `fulfilled`, `cancelled`, `rejected` or `needs_attention`.
+    /// `placed`, `confirmed`, `fulfilled`, `cancelled`, `refunding`, `refunded`, `rejected` or
+    /// `needs_attention`.
     pub state: String,
     /// Why it was rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,9 +45,21 @@ pub struct OrderView {
     /// What is known of the money; none when there is nothing to pay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<PaymentView>,
-    /// The shipment it left with.
+    /// What was given back, or came beside what was owed; none for most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub money: Option<Box<MoneyView>>,
+    /// Whether it was called off; then its state says what becomes of its money.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub off: bool,
+    /// The last shipment it left with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shipment_ref: Option<Token>,
+    /// Its shipments, when it left in parts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shipments: Vec<ShipmentView>,
+    /// What came back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub returns: Vec<ReturnView>,
     /// When its command arrived.
     pub asked_at_ms: Timestamp,
     /// When its stock goes back unless money has come.
@@ -133,7 +151,11 @@ impl OrderView {
             currency: Some(event.currency),
             total_minor: Some(event.total_minor),
             payment,
+            money: None,
+            off: false,
             shipment_ref: None,
+            shipments: Vec::new(),
+            returns: Vec::new(),
             asked_at_ms: event.asked_at,
             hold_until_ms: Some(event.hold_until),
             updated_at_ms: made,
@@ -153,7 +175,11 @@ impl OrderView {
             currency: None,
             total_minor: None,
             payment: None,
+            money: None,
+            off: false,
             shipment_ref: None,
+            shipments: Vec::new(),
+            returns: Vec::new(),
             asked_at_ms: event.asked_at,
             hold_until_ms: None,
             updated_at_ms: made,
@@ -164,15 +190,7 @@ impl OrderView {
 
     fn apply(&mut self, event: &Event) {
         match event {
-            // Only the first is the order's; any other is to be given back.
-            Event::PaymentCaptured(_) if self.is_paid() => {}
-            Event::PaymentCaptured(captured) => {
-                self.pay(captured.attempt, "captured", Some(&captured.connector), |payment| {
-                    payment.provider_ref = Some(captured.provider_ref.clone());
-                    // Money after a decline: what was said before is no longer so.
-                    (payment.code, payment.class) = (None, None);
-                });
-            }
+            Event::PaymentCaptured(captured) => self.captured(captured),
             Event::PaymentFailed(failed) => {
                 let (attempt, state) = match &failed.retry {
                     Some(retry) => (retry.attempt, "retrying"),
@@ -200,31 +218,28 @@ impl OrderView {
                 });
             }
             Event::OrderConfirmed(_) => self.enter("confirmed", None),
-            Event::OrderCancelled(off) => self.enter("cancelled", Some(off.reason.name())),
-            Event::OrderFulfilled(fulfilled) => {
-                self.enter("fulfilled", None);
-                self.shipment_ref = Some(fulfilled.shipment_ref.clone());
+            Event::OrderCancelled(off) => {
+                self.enter("cancelled", Some(off.reason.name()));
+                self.off = true;
+                self.settle();
             }
-            // It is off all the same; the human's list has it.
-            Event::AttentionRaised(raised) if raised.kind == AttentionKind::PaymentUnknown => {}
-            Event::AttentionRaised(raised) => {
-                // A second capture leaves the order what it is; the human's list has it.
-                let state = if self.state == "placed" || self.state == "cancelled" {
-                    "needs_attention".to_owned()
-                } else {
-                    self.state.clone()
-                };
-                self.enter(&state, Some(raised.kind.name()));
+            Event::OrderReinstated(_) => {
+                self.enter("placed", None);
+                self.off = false;
             }
-            Event::PaymentNoted(noted) => match &noted.result {
-                PaymentResult::Captured { .. }
-                | PaymentResult::Declined { .. }
-                | PaymentResult::Failed { .. }
-                | PaymentResult::Unknown => {}
-            },
+            Event::OrderFulfilled(fulfilled) => self.shipped(fulfilled),
+            Event::ReturnReceived(back) => self.came_back(back),
+            Event::RefundRequested(asked) => self.refund_asked(asked),
+            Event::PaymentRefunded(refunded) => self.refunded(refunded),
+            Event::RefundFailed(failed) => self.refund_failed(failed),
+            Event::RefundUnknown(unknown) => self.refund_unknown(unknown),
+            Event::AttentionRaised(raised) => self.raised(raised.kind),
             Event::StockReserved(_)
             | Event::StockDeducted(_)
             | Event::StockReleased(_)
+            | Event::StockReturned(_)
+            | Event::PaymentNoted(_)
+            | Event::RefundNoted(_)
             | Event::CancelRequested(_)
             | Event::HoldExpired(_)
             | Event::OrderPlaced(_)
@@ -240,8 +255,26 @@ impl OrderView {
         }
     }
 
-    fn is_paid(&self) -> bool {
-        self.payment.as_ref().is_some_and(|payment| payment.state == "captured")
+    /// A human was told. What that is about goes on by itself, but for the kinds of older logs.
+    fn raised(&mut self, kind: AttentionKind) {
+        match kind {
+            AttentionKind::PaymentUnknown
+            | AttentionKind::RefundFailed
+            | AttentionKind::RefundUnknown
+            | AttentionKind::RefundMismatch => {}
+            AttentionKind::AmountMismatch if self.off => {}
+            AttentionKind::LatePayment
+            | AttentionKind::AmountMismatch
+            | AttentionKind::DoubleCapture => {
+                // A second capture leaves the order what it is; the human's list has it.
+                if self.state == "placed" || self.off {
+                    self.enter("needs_attention", Some(kind.name()));
+                    self.off = false;
+                } else {
+                    self.reason = Some(kind.name().to_owned());
+                }
+            }
+        }
     }
 
     fn enter(&mut self, state: &str, reason: Option<&str>) {

@@ -85,6 +85,7 @@ impl StockView {
             Event::StockReserved(e) => self.move_stock(event, Movement::Reserved(e.quantity)),
             Event::StockDeducted(e) => self.move_stock(event, Movement::Deducted(e.quantity)),
             Event::StockReleased(e) => self.move_stock(event, Movement::Released(e.quantity)),
+            Event::StockReturned(e) => self.move_stock(event, Movement::Returned(e.quantity)),
             Event::ShortageFound(_)
             | Event::Opened(_)
             | Event::OrderPlaced(_)
@@ -100,6 +101,13 @@ impl StockView {
             | Event::HoldExpired(_)
             | Event::OrderCancelled(_)
             | Event::OrderFulfilled(_)
+            | Event::OrderReinstated(_)
+            | Event::ReturnReceived(_)
+            | Event::RefundRequested(_)
+            | Event::PaymentRefunded(_)
+            | Event::RefundFailed(_)
+            | Event::RefundUnknown(_)
+            | Event::RefundNoted(_)
             | Event::CommandRejected(_)
             | Event::AttentionRaised(_) => Ok(()),
         }

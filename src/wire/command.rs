@@ -221,6 +221,9 @@ fn read_body(
         }
         CommandKind::CancelOrder => read_as(Command::CancelOrder, encoding, payload, market),
         CommandKind::FulfilOrder => read_as(Command::FulfilOrder, encoding, payload, market),
+        CommandKind::RefundOrder => read_as(Command::RefundOrder, encoding, payload, market),
+        CommandKind::RecordRefund => read_as(Command::RecordRefund, encoding, payload, market),
+        CommandKind::ReturnLines => read_as(Command::ReturnLines, encoding, payload, market),
     }
 }
 
@@ -352,6 +355,9 @@ impl Serialize for Body<'_> {
             Command::ChangePaymentMethod(body) => body.serialize(serializer),
             Command::CancelOrder(body) => body.serialize(serializer),
             Command::FulfilOrder(body) => body.serialize(serializer),
+            Command::RefundOrder(body) => body.serialize(serializer),
+            Command::RecordRefund(body) => body.serialize(serializer),
+            Command::ReturnLines(body) => body.serialize(serializer),
         }
     }
 }

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use crate::domain::{CommandKind, OrderId, Sku, Source};
+use crate::domain::{CommandKind, OrderId, Sku, Source, Token};
+use crate::view::owed::Debt;
 
 /// The name of a market.
 ///
@@ -234,16 +235,16 @@ impl Subjects {
         self.feed("_position", "feed")
     }
 
-    /// Where the schedule of an order's next retry is.
+    /// Where the schedule of the next retry of a payment or a refund is.
     #[must_use]
-    pub fn retry_timer(&self, order_id: OrderId) -> String {
-        format!("kassa.{}.timer.retry.{order_id}", self.market)
+    pub fn retry_timer(&self, debt: Debt) -> String {
+        format!("kassa.{}.timer.retry.{debt}", self.market)
     }
 
-    /// Where an order's retry that has come due is told.
+    /// Where a retry that has come due is told.
     #[must_use]
-    pub fn retry_due(&self, order_id: OrderId) -> String {
-        format!("kassa.{}.due.retry.{order_id}", self.market)
+    pub fn retry_due(&self, debt: Debt) -> String {
+        format!("kassa.{}.due.retry.{debt}", self.market)
     }
 
     /// Every retry that has come due.
@@ -276,6 +277,19 @@ impl Subjects {
         self.attention("_position", "attention")
     }
 
+    /// The key under which a payer shows, in its bucket, how it gets on with a provider.
+    #[must_use]
+    pub fn connector_key(connector: &Token) -> String {
+        format!("_connector.{connector}")
+    }
+
+    /// Every such key.
+    #[must_use]
+    pub const fn every_connector() -> &'static str {
+        // A wildcard stands for a whole token of a subject, so the keys share none.
+        "_connector.*"
+    }
+
     /// The key of an order in its bucket.
     #[must_use]
     pub fn order_key(order_id: OrderId) -> String {
@@ -287,10 +301,11 @@ impl Subjects {
 pub(crate) const POSITION_KEY: &str = "_position";
 
 impl Subjects {
-    /// Whether a key holds the position of its bucket's writer.
+    /// Whether a key holds something about its bucket's writer: the position, and what else it
+    /// shows of itself.
     #[must_use]
-    pub fn is_position(key: &str) -> bool {
-        key == POSITION_KEY
+    pub fn is_about_writer(key: &str) -> bool {
+        key.starts_with('_')
     }
 
     /// The subject of the position in a bucket.

@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{OrderId, Timestamp};
+use crate::domain::Timestamp;
+use crate::view::owed::Debt;
 
-/// The retry of a payment is due.
+/// The retry of a payment or of a refund is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryDue {
-    /// The order.
-    pub order_id: OrderId,
+    /// What it is an attempt at.
+    #[serde(flatten)]
+    pub debt: Debt,
     /// The attempt to be made.
     pub attempt: u8,
 }

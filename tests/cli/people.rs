@@ -33,12 +33,43 @@ fn a_declined_order_frees_its_stock_and_a_cancelled_one_too() {
     assert!(dev.says(&placed).trim_end().ends_with("cancelled"));
     let stock = dev.tells(&["stock", "show", "TEE-01"]);
     assert_eq!((&stock["available"], &stock["reserved"]), (&200.into(), &0.into()));
-    // What is confirmed cannot be called off any more, in this build.
+    // What is paid goes back on the shelf, and its money to the buyer.
     let placed = dev.says(&["order", "place", "TEE-01", "--watch"]);
     let order_id = placed.split_whitespace().next().unwrap();
+    dev.says(&["order", "cancel", order_id]);
+    assert!(dev.says(&["order", "watch", order_id]).trim_end().ends_with("refunded"));
+    let order = dev.says(&["order", "show", order_id]);
+    assert!(order.contains("refunded: cancelled"), "{order}");
+    let stock = dev.tells(&["stock", "show", "TEE-01"]);
+    assert_eq!((&stock["available"], &stock["sold"]), (&200.into(), &0.into()));
+}
+
+#[test]
+fn an_order_leaves_in_parts_comes_back_and_some_of_its_money_too() {
+    let dev = Dev::ephemeral();
+    let placed = dev.says(&["order", "place", "MUG-01=2", "--watch"]);
+    let order_id = placed.split_whitespace().next().unwrap();
+    dev.says(&["order", "fulfil", order_id, "MUG-01", "--shipment", "s-1"]);
     let (status, said) = failure(&dev.type_in(&["order", "cancel", order_id]));
     assert_eq!(status, 5, "{said}");
-    assert!(said.contains("wrong_state"), "{said}");
+    assert!(said.contains("fulfilled in part"), "{said}");
+    dev.says(&["order", "fulfil", order_id, "--shipment", "s-2"]);
+    dev.says(&["order", "return", order_id, "MUG-01=2/1", "--return", "r-1"]);
+    let asked = ["order", "refund", order_id, "--amount", "12.50", "EUR", "--reference", "c-1"];
+    let first = dev.tells(&asked);
+    assert_eq!(first["result"], "accepted");
+    assert_eq!(dev.tells(&asked)["result"], "already_applied");
+    let more = ["order", "refund", order_id, "--amount", "12.51", "EUR"];
+    let (status, said) = failure(&dev.type_in(&more));
+    assert_eq!(status, 1, "{said}");
+    assert!(said.contains("refund_too_large") && said.contains("1250 are left"), "{said}");
+    let (status, said) =
+        failure(&dev.type_in(&["order", "refund", order_id, "--amount", "1", "JPY"]));
+    assert_eq!(status, 1, "{said}");
+    assert!(said.contains("the money came in EUR"), "{said}");
+    let stock = dev.tells(&["stock", "show", "MUG-01"]);
+    assert_eq!((&stock["available"], &stock["sold"]), (&199.into(), &1.into()));
+    dev.says(&["verify"]);
 }
 
 #[test]

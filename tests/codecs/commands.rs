@@ -2,14 +2,15 @@
 
 use kassa::domain::{
     AdjustStock, CancelOrder, ChangePaymentMethod, Command, CommandKind, CountStock, DelistSku,
-    FulfilOrder, LINES_MAX, ListSku, PlaceOrder, ReceiveStock, RecordPayment, RepriceSku,
+    FulfilOrder, LINES_MAX, ListSku, PlaceOrder, ReceiveStock, RecordPayment, RecordRefund,
+    RefundOrder, RepriceSku, ReturnLines,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::parts::{
-    currency, delta, line, maybe, order_id, payment_result, price, quantity, sequence, sku, text,
-    token,
+    amount, currency, delta, line, line_units, maybe, order_id, payment_result, price, quantity,
+    refund_result, returned_line, sequence, sku, text, token,
 };
 
 pub(crate) fn command() -> impl Strategy<Value = Command> {
@@ -73,9 +74,41 @@ pub(crate) fn of_kind(kind: CommandKind) -> BoxedStrategy<Command> {
         CommandKind::CancelOrder => (order_id(), text())
             .prop_map(|(order_id, reason)| Command::CancelOrder(CancelOrder { order_id, reason }))
             .boxed(),
-        CommandKind::FulfilOrder => (order_id(), token())
-            .prop_map(|(order_id, shipment_ref)| FulfilOrder { order_id, shipment_ref })
+        CommandKind::FulfilOrder => (order_id(), token(), maybe(vec(line_units(), 1..4)))
+            .prop_map(|(order_id, shipment_ref, lines)| FulfilOrder {
+                order_id,
+                shipment_ref,
+                lines,
+            })
             .prop_map(Command::FulfilOrder)
+            .boxed(),
+        CommandKind::RefundOrder => {
+            (order_id(), maybe(amount()), maybe(currency()), text(), token())
+                .prop_map(|(order_id, amount_minor, currency, reason, reference)| RefundOrder {
+                    order_id,
+                    amount_minor,
+                    currency,
+                    reason,
+                    reference,
+                })
+                .prop_map(Command::RefundOrder)
+                .boxed()
+        }
+        CommandKind::RecordRefund => {
+            (order_id(), any::<u16>(), any::<u8>(), token(), refund_result())
+                .prop_map(|(order_id, refund, attempt, connector, result)| RecordRefund {
+                    order_id,
+                    refund,
+                    attempt,
+                    connector,
+                    result,
+                })
+                .prop_map(Command::RecordRefund)
+                .boxed()
+        }
+        CommandKind::ReturnLines => (order_id(), token(), vec(returned_line(), 1..4))
+            .prop_map(|(order_id, return_ref, lines)| ReturnLines { order_id, return_ref, lines })
+            .prop_map(Command::ReturnLines)
             .boxed(),
     }
 }

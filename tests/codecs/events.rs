@@ -3,18 +3,20 @@
 use kassa::domain::{
     AttentionKind, AttentionRaised, CancelReason, CancelRequested, CommandRejected, Event,
     HoldExpired, Opened, OrderCancelled, OrderConfirmed, OrderFulfilled, OrderPlaced,
-    OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted,
-    PaymentRequested, PaymentUnknown, Recorded, Retry, ShortageFound, SkuDelisted, SkuListed,
-    SkuRepriced, StockAdjusted, StockHeld, StockReceived, payment::AttemptRequest,
-    payment::DeclineClass,
+    OrderReinstated, OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted,
+    PaymentRefunded, PaymentRequested, PaymentUnknown, Recorded, RefundFailed, RefundNoted,
+    RefundReason, RefundRequested, RefundUnknown, Retry, ReturnReceived, ShortageFound,
+    SkuDelisted, SkuListed, SkuRepriced, StockAdjusted, StockHeld, StockReceived,
+    payment::AttemptRequest, payment::DeclineClass,
 };
 use kassa::wire::{Commit, CommitHead, Hash};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::parts::{
-    amount, command_id, currency, delta, fingerprint, line, maybe, moment, order_id,
-    payment_result, price, quantity, refusal, sequence, sku, source, text, token, trace,
+    amount, command_id, currency, delta, fingerprint, line, line_units, maybe, moment, order_id,
+    payment_result, price, quantity, refund_result, refusal, returned_line, sequence, sku, source,
+    text, token, trace,
 };
 
 pub(crate) fn commit() -> impl Strategy<Value = Commit> {
@@ -41,7 +43,15 @@ pub(crate) fn recorded() -> impl Strategy<Value = Recorded> {
 }
 
 pub(crate) fn event() -> impl Strategy<Value = Event> {
-    prop_oneof![of_the_shop(), of_stock(), of_orders(), of_orders_ending(), of_money()]
+    // Boxed: side by side they are larger than the stack of a test.
+    prop_oneof![
+        of_the_shop().boxed(),
+        of_stock().boxed(),
+        of_orders().boxed(),
+        of_orders_ending().boxed(),
+        of_money().boxed(),
+        of_money_back().boxed(),
+    ]
 }
 
 fn of_the_shop() -> impl Strategy<Value = Event> {
@@ -90,6 +100,7 @@ fn of_stock() -> impl Strategy<Value = Event> {
         held().prop_map(Event::StockReserved),
         held().prop_map(Event::StockDeducted),
         held().prop_map(Event::StockReleased),
+        held().prop_map(Event::StockReturned),
     ]
 }
 
@@ -121,18 +132,37 @@ fn of_orders() -> impl Strategy<Value = Event> {
         (order_id(), moment())
             .prop_map(|(order_id, asked_at)| OrderConfirmed { order_id, asked_at })
             .prop_map(Event::OrderConfirmed),
-        (order_id(), token())
-            .prop_map(|(order_id, shipment_ref)| OrderFulfilled { order_id, shipment_ref })
+        (order_id(), token(), vec(line_units(), 0..4), any::<bool>())
+            .prop_map(|(order_id, shipment_ref, lines, partial)| OrderFulfilled {
+                order_id,
+                shipment_ref,
+                lines,
+                partial,
+            })
             .prop_map(Event::OrderFulfilled),
+        order_id().prop_map(|order_id| Event::OrderReinstated(OrderReinstated { order_id })),
+        (order_id(), token(), vec(returned_line(), 0..4))
+            .prop_map(|(order_id, return_ref, lines)| ReturnReceived {
+                order_id,
+                return_ref,
+                lines
+            })
+            .prop_map(Event::ReturnReceived),
     ]
 }
 
 fn of_orders_ending() -> impl Strategy<Value = Event> {
-    use AttentionKind::{AmountMismatch, DoubleCapture, LatePayment, PaymentUnknown};
-    use CancelReason::{HoldExpired as NoMoney, PaymentDeclined, Requested};
-    let ends = prop::sample::select(vec![PaymentDeclined, NoMoney, Requested]);
-    let kinds =
-        prop::sample::select(vec![LatePayment, AmountMismatch, DoubleCapture, PaymentUnknown]);
+    use CancelReason::{AmountMismatch, HoldExpired as NoMoney, PaymentDeclined, Requested};
+    let ends = prop::sample::select(vec![PaymentDeclined, NoMoney, Requested, AmountMismatch]);
+    let kinds = prop::sample::select(vec![
+        AttentionKind::LatePayment,
+        AttentionKind::AmountMismatch,
+        AttentionKind::DoubleCapture,
+        AttentionKind::PaymentUnknown,
+        AttentionKind::RefundFailed,
+        AttentionKind::RefundUnknown,
+        AttentionKind::RefundMismatch,
+    ]);
     prop_oneof![
         (order_id(), text())
             .prop_map(|(order_id, reason)| CancelRequested { order_id, reason })
@@ -213,5 +243,85 @@ fn of_money() -> impl Strategy<Value = Event> {
         requested.prop_map(Event::PaymentRequested),
         abandoned.prop_map(Event::PaymentAbandoned),
         noted.prop_map(Event::PaymentNoted),
+    ]
+}
+
+fn of_money_back() -> impl Strategy<Value = Event> {
+    use DeclineClass::{Customer, Hard, Infra, Soft};
+    use RefundReason::{AmountMismatch, Cancelled, DoubleCapture, LatePayment, Requested};
+    let reasons = vec![Requested, Cancelled, LatePayment, DoubleCapture, AmountMismatch];
+    let attempt = || (order_id(), any::<u16>(), any::<u8>(), token());
+    let asked = (
+        (attempt(), token(), token()),
+        (amount(), currency()),
+        (prop::sample::select(reasons), maybe(text()), maybe(token())),
+    );
+    let asked = asked.prop_map(
+        |(
+            ((order_id, refund, attempt, idempotency_key), connector, capture_ref),
+            (amount_minor, currency),
+            (reason, note, reference),
+        )| RefundRequested {
+            order_id,
+            refund,
+            payment: AttemptRequest { attempt, idempotency_key },
+            connector,
+            capture_ref,
+            amount_minor,
+            currency,
+            reason,
+            note,
+            reference,
+        },
+    );
+    let refunded = (attempt(), amount(), currency(), token()).prop_map(
+        |((order_id, refund, attempt, connector), amount_minor, currency, provider_ref)| {
+            PaymentRefunded {
+                order_id,
+                refund,
+                attempt,
+                connector,
+                amount_minor,
+                currency,
+                provider_ref,
+            }
+        },
+    );
+    let classes = prop::sample::select(vec![Infra, Soft, Customer, Hard]);
+    let retry = (any::<u8>(), token(), moment()).prop_map(|(attempt, idempotency_key, at)| Retry {
+        attempt,
+        idempotency_key,
+        at,
+    });
+    let failed = (attempt(), classes, token(), maybe(retry)).prop_map(
+        |((order_id, refund, attempt, connector), class, code, retry)| RefundFailed {
+            order_id,
+            refund,
+            attempt,
+            connector,
+            class,
+            code,
+            retry,
+        },
+    );
+    let unknown =
+        (attempt(), moment()).prop_map(|((order_id, refund, attempt, connector), attention_at)| {
+            RefundUnknown { order_id, refund, attempt, connector, attention_at }
+        });
+    let noted = (attempt(), refund_result()).prop_map(
+        |((order_id, refund, attempt, connector), result)| RefundNoted {
+            order_id,
+            refund,
+            attempt,
+            connector,
+            result,
+        },
+    );
+    prop_oneof![
+        asked.prop_map(Event::RefundRequested),
+        refunded.prop_map(Event::PaymentRefunded),
+        failed.prop_map(Event::RefundFailed),
+        unknown.prop_map(Event::RefundUnknown),
+        noted.prop_map(Event::RefundNoted),
     ]
 }

@@ -1,9 +1,9 @@
 //! Any value of the types that commands and events are made of, limits included.
 
 use kassa::domain::{
-    Address, Amount, CommandId, Currency, Fingerprint, OrderId, OrderLine, PaymentResult, Price,
-    PriceChange, Quantity, Refusal, Sequence, Shortfall, Sku, Source, Text, Timestamp, Token,
-    TraceParent, stock::StockDelta,
+    Address, Amount, CommandId, Currency, Fingerprint, LineUnits, OrderId, OrderLine,
+    PaymentResult, Price, PriceChange, Quantity, RefundResult, Refusal, ReturnedLine, Sequence,
+    Shortfall, Sku, Source, Text, Timestamp, Token, TraceParent, stock::StockDelta,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -117,6 +117,27 @@ pub(crate) fn payment_result() -> impl Strategy<Value = PaymentResult> {
     ]
 }
 
+pub(crate) fn refund_result() -> impl Strategy<Value = RefundResult> {
+    prop_oneof![
+        token().prop_map(|provider_ref| RefundResult::Refunded { provider_ref }),
+        token().prop_map(|code| RefundResult::Declined { code }),
+        token().prop_map(|code| RefundResult::Failed { code }),
+        Just(RefundResult::Unknown),
+    ]
+}
+
+pub(crate) fn line_units() -> impl Strategy<Value = LineUnits> {
+    (sku(), quantity()).prop_map(|(sku, quantity)| LineUnits { sku, quantity })
+}
+
+pub(crate) fn returned_line() -> impl Strategy<Value = ReturnedLine> {
+    (sku(), quantity(), any::<u32>()).prop_map(|(sku, quantity, restock)| ReturnedLine {
+        sku,
+        quantity,
+        restock,
+    })
+}
+
 pub(crate) fn refusal() -> impl Strategy<Value = Refusal> {
     prop_oneof![refusal_of_message(), refusal_of_stock(), refusal_of_order()]
 }
@@ -173,6 +194,11 @@ fn refusal_of_order() -> impl Strategy<Value = Refusal> {
         Just(Refusal::UnknownOrder),
         text().prop_map(|state| Refusal::WrongState { state }),
         any::<(u8, u8)>().prop_map(|(attempt, last)| Refusal::UnknownAttempt { attempt, last }),
+        any::<(u16, u16)>().prop_map(|(refund, last)| Refusal::UnknownRefund { refund, last }),
+        any::<(u64, u64)>().prop_map(|(wanted_minor, left_minor)| Refusal::RefundTooLarge {
+            wanted_minor,
+            left_minor
+        }),
     ]
 }
 

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use kassa::domain::{
     AttentionKind, AttentionRaised, CancelReason, CommandRejected, Event, Fingerprint, Opened,
     OrderCancelled, OrderConfirmed, OrderPlaced, PaymentAbandoned, PaymentCaptured, PaymentNoted,
-    PaymentResult, Recorded, Refusal, Sequence, SkuListed, StockAdjusted, StockHeld, StockReceived,
-    Timestamp, payment::DeclineClass, stock::StockDelta,
+    PaymentResult, Recorded, RefundNoted, RefundReason, RefundRequested, RefundResult, Refusal,
+    Sequence, SkuListed, StockAdjusted, StockHeld, StockReceived, Timestamp,
+    payment::AttemptRequest, payment::DeclineClass, stock::StockDelta,
 };
 use kassa::wire::{Commit, CommitHead, Hash, Snapshot};
 
 use crate::events::placed;
-use crate::refusals::every_refusal;
+use crate::refusals::{every_refusal, of_refunds};
 use crate::shelf::{Golden, alike, none_unread, standing};
 use crate::things::{
     NOON, also, amount, asked, command, commit_as_json, currency, encode, head, order, plain,
@@ -28,6 +29,7 @@ fn every_commit() -> Vec<(&'static str, Commit)> {
         ("nothing_optional", Commit { head: head(79, 88_131), events: nothing_optional() }),
         ("every_refusal", Commit { head: head(80, 88_200), events: refused() }),
         ("every_word", Commit { head: head(81, 88_201), events: every_word() }),
+        ("words_of_refunds", Commit { head: head(82, 88_202), events: words_of_refunds() }),
     ]
 }
 
@@ -166,11 +168,63 @@ fn every_word() -> Vec<Recorded> {
     words.chain([Event::PaymentNoted(noted)]).map(unasked).collect()
 }
 
+/// Every word that came with refunds.
+fn words_of_refunds() -> Vec<Recorded> {
+    use RefundReason::{AmountMismatch, Cancelled, DoubleCapture, LatePayment, Requested};
+    let (order_id, connector) = (order(1), token("simulated"));
+    let off = OrderCancelled { order_id, reason: CancelReason::AmountMismatch };
+    let reasons = [Requested, Cancelled, LatePayment, DoubleCapture, AmountMismatch];
+    let asked = (1..).zip(reasons).map(|(refund, reason)| {
+        Event::RefundRequested(RefundRequested {
+            order_id,
+            refund,
+            payment: AttemptRequest::of_refund(order_id, refund, 1).unwrap(),
+            connector: connector.clone(),
+            capture_ref: token("pi_3N9x"),
+            amount_minor: amount(10),
+            currency: currency("EUR"),
+            reason,
+            note: None,
+            reference: None,
+        })
+    });
+    let kinds = [
+        AttentionKind::PaymentUnknown,
+        AttentionKind::RefundFailed,
+        AttentionKind::RefundUnknown,
+        AttentionKind::RefundMismatch,
+    ];
+    let raised = kinds.map(|kind| {
+        let reason = text("a person looks");
+        Event::AttentionRaised(AttentionRaised { kind, order_id, reason })
+    });
+    let results = [
+        RefundResult::Refunded { provider_ref: token("re_1") },
+        RefundResult::Declined { code: token("a_code") },
+        RefundResult::Failed { code: token("gateway_unavailable") },
+        RefundResult::Unknown,
+    ];
+    let noted = results.map(|result| {
+        let connector = connector.clone();
+        Event::RefundNoted(RefundNoted { order_id, refund: 1, attempt: 255, connector, result })
+    });
+    let rejected = of_refunds().into_iter().map(|refusal| {
+        let kind = text("refund_order");
+        Event::CommandRejected(CommandRejected { kind, refusal, command_seq: None })
+    });
+    let words = std::iter::once(Event::OrderCancelled(off)).chain(asked).chain(raised);
+    words.chain(noted).chain(rejected).map(unasked).collect()
+}
+
 #[test]
 fn a_commit_is_read_for_ever_and_written_as_it_was() {
     let mut read = BTreeSet::new();
     for (name, commit) in every_commit() {
         for version in [1, 2] {
+            if version == 1 && name == "words_of_refunds" {
+                // There were none yet when commits were not packed.
+                continue;
+            }
             let file = format!("{name}-{version}");
             let (bytes, says) = (encode(&commit), commit_as_json(&commit));
             let today = Golden::new("commit", Some(version), &bytes, says);

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use kassa::domain::{
     AttentionKind, AttentionRaised, CancelReason, CancelRequested, CommandRejected, Event,
     HoldExpired, Opened, OrderCancelled, OrderConfirmed, OrderFulfilled, OrderLine, OrderPlaced,
-    OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted,
-    PaymentRequested, PaymentResult, PaymentUnknown, Recorded, Refusal, Retry, ShortageFound,
-    Shortfall, SkuDelisted, SkuListed, SkuRepriced, StockAdjusted, StockHeld, StockReceived,
-    Timestamp, payment::AttemptRequest, payment::DeclineClass, stock::StockDelta,
+    OrderReinstated, OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted,
+    PaymentRefunded, PaymentRequested, PaymentResult, PaymentUnknown, Recorded, RefundFailed,
+    RefundNoted, RefundReason, RefundRequested, RefundResult, RefundUnknown, Refusal, Retry,
+    ReturnReceived, ReturnedLine, ShortageFound, Shortfall, SkuDelisted, SkuListed, SkuRepriced,
+    StockAdjusted, StockHeld, StockReceived, Timestamp, payment::AttemptRequest,
+    payment::DeclineClass, stock::StockDelta,
 };
 use kassa::wire::{Commit, SHAPES, event_as_json};
 
@@ -25,6 +27,7 @@ pub(crate) fn every_shape() -> Vec<(&'static str, u16, Event)> {
     let mut rows = of_the_shop();
     rows.extend(of_orders());
     rows.extend(of_money());
+    rows.extend(of_money_back());
     rows
 }
 
@@ -136,6 +139,19 @@ fn of_orders() -> Vec<(&'static str, u16, Event)> {
             Event::OrderFulfilled(OrderFulfilled {
                 order_id: order(1),
                 shipment_ref: token("parcel-00340434"),
+                lines: Vec::new(),
+                partial: false,
+            }),
+        ),
+        ("stock_returned", 1, Event::StockReturned(held())),
+        ("order_reinstated", 1, Event::OrderReinstated(OrderReinstated { order_id: order(1) })),
+        (
+            "return_received",
+            1,
+            Event::ReturnReceived(ReturnReceived {
+                order_id: order(1),
+                return_ref: token("rma-17"),
+                lines: vec![ReturnedLine { sku: sku("MUG-01"), quantity: units(2), restock: 1 }],
             }),
         ),
     ]
@@ -225,6 +241,81 @@ fn of_money() -> Vec<(&'static str, u16, Event)> {
                 kind: AttentionKind::LatePayment,
                 order_id,
                 reason: text("34.50 EUR came after the order was off"),
+            }),
+        ),
+    ]
+}
+
+fn of_money_back() -> Vec<(&'static str, u16, Event)> {
+    let (order_id, connector) = (order(1), token("simulated"));
+    let (refund, attempt) = (1, 1);
+    vec![
+        (
+            "refund_requested",
+            1,
+            Event::RefundRequested(RefundRequested {
+                order_id,
+                refund,
+                payment: AttemptRequest::of_refund(order_id, 1, 1).unwrap(),
+                connector: connector.clone(),
+                capture_ref: token("pi_3N9x"),
+                amount_minor: amount(950),
+                currency: currency("EUR"),
+                reason: RefundReason::Requested,
+                note: Some(text("the tea was stale")),
+                reference: Some(token("claim-88")),
+            }),
+        ),
+        (
+            "payment_refunded",
+            1,
+            Event::PaymentRefunded(PaymentRefunded {
+                order_id,
+                refund,
+                attempt,
+                connector: connector.clone(),
+                amount_minor: amount(950),
+                currency: currency("EUR"),
+                provider_ref: token("re_3N9x"),
+            }),
+        ),
+        (
+            "refund_failed",
+            1,
+            Event::RefundFailed(RefundFailed {
+                order_id,
+                refund,
+                attempt,
+                connector: connector.clone(),
+                class: DeclineClass::Infra,
+                code: token("processing_error"),
+                retry: Some(Retry {
+                    attempt: 2,
+                    idempotency_key: token("019ca945-0a00-7aaa-8aaa-000000000001-r1-2"),
+                    at: Timestamp(NOON.0 + 20_000),
+                }),
+            }),
+        ),
+        (
+            "refund_unknown",
+            1,
+            Event::RefundUnknown(RefundUnknown {
+                order_id,
+                refund,
+                attempt,
+                connector: connector.clone(),
+                attention_at: Timestamp(NOON.0 + 900_000),
+            }),
+        ),
+        (
+            "refund_noted",
+            1,
+            Event::RefundNoted(RefundNoted {
+                order_id,
+                refund,
+                attempt,
+                connector,
+                result: RefundResult::Refunded { provider_ref: token("re_3N9y") },
             }),
         ),
     ]

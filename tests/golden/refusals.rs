@@ -11,6 +11,14 @@ pub(crate) fn every_refusal() -> Vec<Refusal> {
     refusals
 }
 
+/// Those that came with refunds.
+pub(crate) fn of_refunds() -> Vec<Refusal> {
+    vec![
+        Refusal::UnknownRefund { refund: 2, last: 1 },
+        Refusal::RefundTooLarge { wanted_minor: 3_451, left_minor: 3_450 },
+    ]
+}
+
 fn of_messages() -> Vec<Refusal> {
     vec![
         Refusal::Undecodable { problem: text("invalid type: integer, expected a map") },

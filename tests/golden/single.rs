@@ -6,7 +6,8 @@ use kassa::domain::market::{Intent, LedgerEntry};
 use kassa::domain::{
     Address, AdjustStock, CancelOrder, ChangePaymentMethod, Command, CommandKind, CountStock,
     DelistSku, Event, FulfilOrder, ListSku, PaymentResult, PlaceOrder, ReceiveStock, RecordPayment,
-    Recorded, Refusal, RepriceSku, Sequence, Shortfall, stock::StockDelta,
+    RecordRefund, Recorded, RefundOrder, RefundResult, Refusal, RepriceSku, ReturnLines,
+    ReturnedLine, Sequence, Shortfall, stock::StockDelta,
 };
 use kassa::wire::{
     Arrival, Encoding, Ledger, Outcome, OutcomeKind, Outgoing, Position, Subjects, feed_message,
@@ -75,7 +76,30 @@ fn every_command() -> Vec<Command> {
             payment_method_token: token("pm_other_card"),
         }),
         Command::CancelOrder(CancelOrder { order_id, reason: text("changed their mind") }),
-        Command::FulfilOrder(FulfilOrder { order_id, shipment_ref: token("parcel-00340434") }),
+        Command::FulfilOrder(FulfilOrder {
+            order_id,
+            shipment_ref: token("parcel-00340434"),
+            lines: None,
+        }),
+        Command::RefundOrder(RefundOrder {
+            order_id,
+            amount_minor: Some(amount(950)),
+            currency: Some(currency("EUR")),
+            reason: text("the tea was stale"),
+            reference: token("claim-88"),
+        }),
+        Command::RecordRefund(RecordRefund {
+            order_id,
+            refund: 1,
+            attempt: 1,
+            connector: token("simulated"),
+            result: RefundResult::Refunded { provider_ref: token("re_3N9x") },
+        }),
+        Command::ReturnLines(ReturnLines {
+            order_id,
+            return_ref: token("rma-17"),
+            lines: vec![ReturnedLine { sku: mug(), quantity: units(2), restock: 1 }],
+        }),
     ]
 }
 

@@ -19,6 +19,8 @@ mod lost_answers;
 #[cfg(test)]
 mod payer;
 #[cfg(test)]
+mod refunds;
+#[cfg(test)]
 mod retries;
 #[cfg(test)]
 mod server_faults;

@@ -239,13 +239,13 @@ fn skip_number(story: &mut Story) -> At {
 
 /// Changes the head of a commit in the middle of the second committer's time.
 fn head(story: &mut Story, change: fn(&mut kassa::wire::CommitHead)) -> At {
-    let (position, _) = story.of_order("attention_raised", order(PAID_LATE));
+    let (position, _) = story.of_order("refund_requested", order(PAID_LATE));
     change(story.commit(position).0);
     At::message(position)
 }
 
 fn open_nothing(story: &mut Story) -> At {
-    let (position, _) = story.of_order("attention_raised", order(PAID_LATE));
+    let (position, _) = story.of_order("refund_requested", order(PAID_LATE));
     story.commit(position).0.epoch += 1;
     At::message(position)
 }

@@ -29,7 +29,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     told("off for no reason", cancel_for_nothing, Invariant::I11, "order_cancelled while"),
     told("off for another reason", cancel_otherwise, Invariant::I11, "order_cancelled while"),
     told("paid and never confirmed", forget_to_confirm, Invariant::I11, "it is Paid"),
-    told("money for what costs nothing", pay_for_nothing, Invariant::I9, "the fold stops"),
+    told("money for what costs nothing", pay_for_nothing, Invariant::I5, "kept for nothing"),
     told("confirmed for another amount", capture_less, Invariant::I5, "another amount"),
     told("a retry under an old key", retry_under_old_key, Invariant::I5, "key of another"),
     told("an attempt is left out", |s| retry(s, 3, 0), Invariant::I5, "attempt 3 after attempt 1"),
@@ -40,8 +40,8 @@ pub(crate) const FAULTS: &[Fault] = &[
     told("an order that is off is retried", retry_cancelled, Invariant::I11, "is not placed"),
     told("an old attempt is unknown", |s| unsee(s, 2, 0), Invariant::I5, "asked for is 1"),
     told("unknown, and held for less", |s| unsee(s, 1, 1), Invariant::I12, "only"),
-    told("paid twice and nobody is told", |s| untold(s, PAID_TWICE), Invariant::I5, "nobody"),
-    told("paid late and nobody is told", |s| untold(s, PAID_LATE), Invariant::I5, "nobody"),
+    told("paid twice, and kept", |s| kept(s, PAID_TWICE), Invariant::I5, "kept for nothing"),
+    told("paid late, and kept", |s| kept(s, PAID_LATE), Invariant::I5, "kept for nothing"),
 ];
 
 /// Attempt `next - 1` of an order failed, and `next` follows so many milliseconds later.
@@ -155,7 +155,12 @@ fn newly(event: Event, story: &Story) -> Recorded {
 
 fn fulfil(story: &mut Story, number: u8) -> At {
     let (order_id, shipment_ref) = (order(number), token("ship-2"));
-    let event = Event::OrderFulfilled(OrderFulfilled { order_id, shipment_ref });
+    let event = Event::OrderFulfilled(OrderFulfilled {
+        order_id,
+        shipment_ref,
+        lines: Vec::new(),
+        partial: false,
+    });
     let record = newly(event, story);
     At::event(story.append(vec![record]))
 }
@@ -233,20 +238,16 @@ fn pay_for_nothing(story: &mut Story) -> At {
     let captured = story.find(
         |event| matches!(event, Event::PaymentCaptured(e) if e.provider_ref == token("ch-4")),
     );
-    let mut records = story.commit(captured.0).1.clone();
-    for record in &mut records {
-        record.cause = Some(command(200));
-        if let Event::PaymentCaptured(event) = &mut record.event {
-            (event.order_id, event.provider_ref) = (order(FREE), token("ch-5"));
-        } else if let Event::AttentionRaised(event) = &mut record.event {
-            event.order_id = order(FREE);
-        }
-    }
-    At::event(story.append(records))
+    let mut record = story.commit(captured.0).1[captured.1].clone();
+    record.cause = Some(command(200));
+    let Event::PaymentCaptured(event) = &mut record.event else { unreachable!() };
+    (event.order_id, event.provider_ref) = (order(FREE), token("ch-99"));
+    At::event(story.append(vec![record]))
 }
 
-fn untold(story: &mut Story, number: u8) -> At {
-    let raised = story.of_order("attention_raised", order(number));
-    story.leave_out(raised);
-    At::message(raised.0)
+/// Nobody asks for money back that is for nothing.
+fn kept(story: &mut Story, number: u8) -> At {
+    let asked = story.of_order("refund_requested", order(number));
+    story.leave_out(asked);
+    At::message(asked.0)
 }

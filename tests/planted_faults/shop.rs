@@ -5,8 +5,9 @@ use std::time::Duration;
 use kassa::domain::stock::StockDelta;
 use kassa::domain::{
     AdjustStock, Amount, CancelOrder, Command, CommandId, CountStock, Currency, FulfilOrder,
-    ListSku, Market, OrderId, OrderLine, PaymentResult, PlaceOrder, Policy, Price, Quantity,
-    ReceiveStock, RecordPayment, RepriceSku, Sku, Text, Timestamp, Token,
+    LineUnits, ListSku, Market, OrderId, OrderLine, PaymentResult, PlaceOrder, Policy, Price,
+    Quantity, ReceiveStock, RecordPayment, RecordRefund, RefundOrder, RefundResult, RepriceSku,
+    ReturnLines, ReturnedLine, Sku, Text, Timestamp, Token,
 };
 use kassa::engine::Machine;
 use kassa::port::model::{ModelClock, ModelLog};
@@ -32,6 +33,14 @@ pub(crate) const SHORT: u8 = 7;
 pub(crate) const PAID_LATE: u8 = 8;
 pub(crate) const PAID_TWICE: u8 = 9;
 pub(crate) const WAITING: u8 = 10;
+/// Called off after it was paid; its first attempt to give the money back fails.
+pub(crate) const UNDONE: u8 = 12;
+/// Its money comes after its hold has ended, and it goes on.
+pub(crate) const REINSTATED: u8 = 13;
+/// Leaves in two parts, comes back, and some of its money is given back.
+pub(crate) const RETURNED: u8 = 14;
+/// Another amount is taken than was owed; nobody will give it back.
+pub(crate) const MISMATCHED: u8 = 15;
 /// An order that nobody placed.
 pub(crate) const UNKNOWN: u8 = 11;
 
@@ -145,7 +154,7 @@ impl Shop {
     /// Publishes a command, and takes it as the committer's reader does.
     async fn publish(&mut self, wanted: Command) -> Arrived {
         self.commands += 1;
-        let of_money = matches!(wanted, Command::RecordPayment(_));
+        let of_money = matches!(wanted, Command::RecordPayment(_) | Command::RecordRefund(_));
         let source = if of_money { "payer" } else { "web" };
         let message = published(source, command(self.commands), &wanted);
         let batch = Batch { messages: vec![message], expected_end: None };
@@ -246,7 +255,38 @@ fn call_off(number: u8) -> Command {
 
 fn fulfil(number: u8) -> Command {
     let (order_id, shipment_ref) = (order(number), token("ship-1"));
-    Command::FulfilOrder(FulfilOrder { order_id, shipment_ref })
+    Command::FulfilOrder(FulfilOrder { order_id, shipment_ref, lines: None })
+}
+
+fn ship_one(number: u8, name: &str) -> Command {
+    let lines = Some(vec![LineUnits { sku: sku(name), quantity: units(1) }]);
+    let (order_id, shipment_ref) = (order(number), token("ship-0"));
+    Command::FulfilOrder(FulfilOrder { order_id, shipment_ref, lines })
+}
+
+fn take_back(number: u8, name: &str, count: u32, restock: u32) -> Command {
+    let lines = vec![ReturnedLine { sku: sku(name), quantity: units(count), restock }];
+    let (order_id, return_ref) = (order(number), token("back-1"));
+    Command::ReturnLines(ReturnLines { order_id, return_ref, lines })
+}
+
+fn refund(number: u8, cents: u64) -> Command {
+    Command::RefundOrder(RefundOrder {
+        order_id: order(number),
+        amount_minor: Amount::new(cents),
+        currency: Some(euro()),
+        reason: Text::lossy("a scratch"),
+        reference: token("claim-1"),
+    })
+}
+
+fn refunding(number: u8, attempt: u8, result: RefundResult) -> Command {
+    let (order_id, connector) = (order(number), Token::SIMULATED);
+    Command::RecordRefund(RecordRefund { order_id, refund: 1, attempt, connector, result })
+}
+
+fn went_back(reference: &str) -> RefundResult {
+    RefundResult::Refunded { provider_ref: token(reference) }
 }
 
 fn reprice(name: &str, cents: u64) -> Command {
@@ -293,6 +333,28 @@ pub(crate) async fn good_streams() -> Streams {
     shop.send([place(PAID_TWICE, &[("TEE", 3)])]).await;
     shop.send([paid(PAID_TWICE, 6_000, "ch-3")]).await;
     shop.send([paid(PAID_TWICE, 6_000, "ch-4")]).await;
+    shop.send([refunding(PAID_LATE, 1, went_back("re-2"))]).await;
+    shop.send([place(UNDONE, &[("TEE", 1)])]).await;
+    shop.send([paid(UNDONE, 2_000, "ch-5")]).await;
+    shop.send([call_off(UNDONE)]).await;
+    shop.send([refunding(UNDONE, 1, RefundResult::Unknown)]).await;
+    let busy = RefundResult::Declined { code: token("processing_error") };
+    shop.send([refunding(UNDONE, 1, busy)]).await;
+    shop.send([refunding(UNDONE, 2, went_back("re-5"))]).await;
+    shop.send([place(RETURNED, &[("MUG", 2), ("TEE", 1)])]).await;
+    shop.send([paid(RETURNED, 4_500, "ch-6")]).await;
+    shop.send([ship_one(RETURNED, "MUG")]).await;
+    shop.send([fulfil(RETURNED)]).await;
+    shop.send([take_back(RETURNED, "MUG", 2, 1)]).await;
+    shop.send([refund(RETURNED, 1_250)]).await;
+    shop.send([refunding(RETURNED, 1, went_back("re-6"))]).await;
+    shop.send([place(MISMATCHED, &[("MUG", 1)])]).await;
+    shop.send([paid(MISMATCHED, 1_251, "ch-7")]).await;
+    let gone = RefundResult::Declined { code: token("expired_or_canceled_card") };
+    shop.send([refunding(MISMATCHED, 1, gone)]).await;
+    shop.send([place(REINSTATED, &[("TEE", 1)])]).await;
+    shop.wait(Policy::HOLD_DEFAULT).await;
+    shop.send([paid(REINSTATED, 2_000, "ch-8")]).await;
     // What was asked for before is so already; the second one is decided anew.
     shop.send([receive("MUG", 10, "delivery-1"), place(WAITING, &[("TEE", 2)])]).await;
     streams

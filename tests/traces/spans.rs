@@ -132,6 +132,8 @@ fn counted(exporter: &InMemoryMetricExporter) -> BTreeMap<String, u64> {
             data.data_points().for_each(|p| add(words(p.attributes()), p.value()));
         } else if let AggregatedMetrics::F64(MetricData::Gauge(data)) = data {
             data.data_points().for_each(|p| add(words(p.attributes()), 1));
+        } else if let AggregatedMetrics::U64(MetricData::Gauge(data)) = data {
+            data.data_points().for_each(|p| add(words(p.attributes()), 1));
         } else {
             panic!("{}: {data:?}", metric.name());
         }

@@ -3,17 +3,24 @@
 //! The shape of an event is for ever: a field may be added with a default, nothing else. A field
 //! that changes its meaning is a new version, with an upcaster in `wire`.
 
-mod data;
+mod market;
+mod money;
+mod orders;
+mod shelf;
 
 use super::{CommandId, Fingerprint, OrderId, Sku, Source, TraceParent};
 
-pub use data::{
-    AttentionKind, AttentionRaised, CancelReason, CancelRequested, CommandRejected, HoldExpired,
-    Opened, OrderCancelled, OrderConfirmed, OrderFulfilled, OrderPlaced, OrderRejected,
-    PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted, PaymentRequested,
-    PaymentUnknown, Retry, ShortageFound, SkuDelisted, SkuListed, SkuRepriced, StockAdjusted,
-    StockHeld, StockReceived,
+pub use market::{AttentionKind, AttentionRaised, CommandRejected, Opened};
+pub use money::{
+    PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted, PaymentRefunded,
+    PaymentRequested, PaymentUnknown, RefundFailed, RefundNoted, RefundReason, RefundRequested,
+    RefundUnknown, Retry,
 };
+pub use orders::{
+    CancelReason, CancelRequested, HoldExpired, OrderCancelled, OrderConfirmed, OrderFulfilled,
+    OrderPlaced, OrderReinstated, OrderRejected, ReturnReceived, StockHeld,
+};
+pub use shelf::{ShortageFound, SkuDelisted, SkuListed, SkuRepriced, StockAdjusted, StockReceived};
 
 /// One event with what every event carries: its cause, and who asked.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +65,8 @@ pub enum Event {
     StockDeducted(StockHeld),
     /// A promise was taken back.
     StockReleased(StockHeld),
+    /// Units that were the buyer's are on the shelf again.
+    StockReturned(StockHeld),
     /// The money is ours.
     PaymentCaptured(PaymentCaptured),
     /// An attempt failed, and it was not the last: another follows, or the buyer is asked.
@@ -78,8 +87,22 @@ pub enum Event {
     HoldExpired(HoldExpired),
     /// The order is off.
     OrderCancelled(OrderCancelled),
-    /// The goods have left.
+    /// Goods have left: all that was still to leave, or some of it.
     OrderFulfilled(OrderFulfilled),
+    /// An order that was off goes on: its money came late, and its goods are still there.
+    OrderReinstated(OrderReinstated),
+    /// Goods came back and were looked at.
+    ReturnReceived(ReturnReceived),
+    /// Money is to be given back.
+    RefundRequested(RefundRequested),
+    /// Money was given back.
+    PaymentRefunded(PaymentRefunded),
+    /// An attempt to give money back failed: another follows, or it is given up.
+    RefundFailed(RefundFailed),
+    /// An attempt to give money back was made, and nobody can say what became of it.
+    RefundUnknown(RefundUnknown),
+    /// News of a refund that changes nothing any more.
+    RefundNoted(RefundNoted),
     /// A command was refused.
     CommandRejected(CommandRejected),
     /// Something that a human must look at.
@@ -103,6 +126,7 @@ impl Event {
             Self::StockReserved(_) => "stock_reserved",
             Self::StockDeducted(_) => "stock_deducted",
             Self::StockReleased(_) => "stock_released",
+            Self::StockReturned(_) => "stock_returned",
             Self::PaymentCaptured(_) => "payment_captured",
             Self::PaymentFailed(_) => "payment_failed",
             Self::PaymentUnknown(_) => "payment_unknown",
@@ -114,6 +138,13 @@ impl Event {
             Self::HoldExpired(_) => "hold_expired",
             Self::OrderCancelled(_) => "order_cancelled",
             Self::OrderFulfilled(_) => "order_fulfilled",
+            Self::OrderReinstated(_) => "order_reinstated",
+            Self::ReturnReceived(_) => "return_received",
+            Self::RefundRequested(_) => "refund_requested",
+            Self::PaymentRefunded(_) => "payment_refunded",
+            Self::RefundFailed(_) => "refund_failed",
+            Self::RefundUnknown(_) => "refund_unknown",
+            Self::RefundNoted(_) => "refund_noted",
             Self::CommandRejected(_) => "command_rejected",
             Self::AttentionRaised(_) => "attention_raised",
         }
@@ -125,9 +156,10 @@ impl Event {
         match self {
             Self::OrderPlaced(e) => Some(e.order_id),
             Self::OrderRejected(e) => Some(e.order_id),
-            Self::StockReserved(e) | Self::StockDeducted(e) | Self::StockReleased(e) => {
-                Some(e.order_id)
-            }
+            Self::StockReserved(e)
+            | Self::StockDeducted(e)
+            | Self::StockReleased(e)
+            | Self::StockReturned(e) => Some(e.order_id),
             Self::PaymentCaptured(e) => Some(e.order_id),
             Self::PaymentFailed(e) => Some(e.order_id),
             Self::PaymentUnknown(e) => Some(e.order_id),
@@ -139,6 +171,13 @@ impl Event {
             Self::HoldExpired(e) => Some(e.order_id),
             Self::OrderCancelled(e) => Some(e.order_id),
             Self::OrderFulfilled(e) => Some(e.order_id),
+            Self::OrderReinstated(e) => Some(e.order_id),
+            Self::ReturnReceived(e) => Some(e.order_id),
+            Self::RefundRequested(e) => Some(e.order_id),
+            Self::PaymentRefunded(e) => Some(e.order_id),
+            Self::RefundFailed(e) => Some(e.order_id),
+            Self::RefundUnknown(e) => Some(e.order_id),
+            Self::RefundNoted(e) => Some(e.order_id),
             Self::AttentionRaised(e) => Some(e.order_id),
             Self::Opened(_)
             | Self::SkuListed(_)
@@ -161,9 +200,10 @@ impl Event {
             Self::StockReceived(e) => Some(&e.sku),
             Self::StockAdjusted(e) => Some(&e.sku),
             Self::ShortageFound(e) => Some(&e.sku),
-            Self::StockReserved(e) | Self::StockDeducted(e) | Self::StockReleased(e) => {
-                Some(&e.sku)
-            }
+            Self::StockReserved(e)
+            | Self::StockDeducted(e)
+            | Self::StockReleased(e)
+            | Self::StockReturned(e) => Some(&e.sku),
             Self::Opened(_)
             | Self::OrderPlaced(_)
             | Self::OrderRejected(_)
@@ -178,6 +218,13 @@ impl Event {
             | Self::HoldExpired(_)
             | Self::OrderCancelled(_)
             | Self::OrderFulfilled(_)
+            | Self::OrderReinstated(_)
+            | Self::ReturnReceived(_)
+            | Self::RefundRequested(_)
+            | Self::PaymentRefunded(_)
+            | Self::RefundFailed(_)
+            | Self::RefundUnknown(_)
+            | Self::RefundNoted(_)
             | Self::CommandRejected(_)
             | Self::AttentionRaised(_) => None,
         }

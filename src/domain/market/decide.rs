@@ -2,10 +2,10 @@
 
 use super::{Market, Settled};
 use crate::domain::event::CommandRejected;
-use crate::domain::order::Answer;
+use crate::domain::order::{Answer, Order};
 use crate::domain::{
     Address, Command, CommandId, Event, Fingerprint, OrderId, Policy, RecordPayment, Recorded,
-    Refusal, Sequence, Source, Text, Timestamp, TraceParent,
+    Refusal, Sequence, Sku, Source, Text, Timestamp, TraceParent,
 };
 
 /// The only source whose word about money is taken.
@@ -157,17 +157,17 @@ impl Market {
             Command::PlaceOrder(place) => self.place_order(request, place, now, policy),
             Command::RecordPayment(record) => self.record_payment(request, record, now, policy),
             Command::ChangePaymentMethod(change) => {
-                let order = self.orders.get(&change.order_id).ok_or(Refusal::UnknownOrder)?;
-                Ok(order.change_payment_method(change)?.into())
+                Ok(self.known(change.order_id)?.change_payment_method(change)?.into())
             }
-            Command::CancelOrder(cancel) => {
-                let order = self.orders.get(&cancel.order_id).ok_or(Refusal::UnknownOrder)?;
-                Ok(order.cancel(cancel)?.into())
+            Command::CancelOrder(cancel) => Ok(self.known(cancel.order_id)?.cancel(cancel)?.into()),
+            Command::FulfilOrder(fulfil) => Ok(self.known(fulfil.order_id)?.fulfil(fulfil)?.into()),
+            Command::RefundOrder(refund) => Ok(self.known(refund.order_id)?.refund(refund)?.into()),
+            Command::RecordRefund(record) => {
+                payer_only(request)?;
+                let order = self.known(record.order_id)?;
+                Ok(order.record_refund(record, now, policy)?.into())
             }
-            Command::FulfilOrder(fulfil) => {
-                let order = self.orders.get(&fulfil.order_id).ok_or(Refusal::UnknownOrder)?;
-                Ok(order.fulfil(fulfil)?.into())
-            }
+            Command::ReturnLines(back) => Ok(self.known(back.order_id)?.take_back(back)?.into()),
         }
     }
 
@@ -178,13 +178,24 @@ impl Market {
         now: Timestamp,
         policy: &Policy,
     ) -> Result<Outcome, No> {
-        if request.source.as_str() != PAYER {
-            let source_name = Text::lossy(request.source.as_str());
-            return Err(Refusal::Forbidden { source_name }.into());
-        }
-        let order = self.orders.get(&record.order_id).ok_or(Refusal::UnknownOrder)?;
-        Ok(order.record_payment(record, now, policy)?.into())
+        payer_only(request)?;
+        let is_there = |sku: &Sku, quantity| {
+            self.items.get(sku).is_some_and(|item| item.stock.can_promise(quantity))
+        };
+        let order = self.known(record.order_id)?;
+        Ok(order.record_payment(record, (now, policy), is_there)?.into())
     }
+
+    fn known(&self, order_id: OrderId) -> Result<&Order, Refusal> {
+        self.orders.get(&order_id).ok_or(Refusal::UnknownOrder)
+    }
+}
+
+fn payer_only(request: &Request) -> Result<(), Refusal> {
+    if request.source.as_str() == PAYER {
+        return Ok(());
+    }
+    Err(Refusal::Forbidden { source_name: Text::lossy(request.source.as_str()) })
 }
 
 /// Whether an id's age allows it to be used: older ones are no longer remembered.

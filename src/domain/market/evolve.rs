@@ -50,6 +50,7 @@ impl Market {
             Event::StockReserved(held) => self.hold(&record.event, held, Movement::Reserved)?,
             Event::StockDeducted(held) => self.hold(&record.event, held, Movement::Deducted)?,
             Event::StockReleased(held) => self.hold(&record.event, held, Movement::Released)?,
+            Event::StockReturned(held) => self.hold(&record.event, held, Movement::Returned)?,
             Event::PaymentCaptured(e) => self.evolve_order(at, record, e.order_id)?,
             Event::PaymentFailed(e) => self.evolve_order(at, record, e.order_id)?,
             Event::PaymentUnknown(e) => self.evolve_order(at, record, e.order_id)?,
@@ -61,6 +62,13 @@ impl Market {
             Event::HoldExpired(e) => self.evolve_order(at, record, e.order_id)?,
             Event::OrderCancelled(e) => self.evolve_order(at, record, e.order_id)?,
             Event::OrderFulfilled(e) => self.evolve_order(at, record, e.order_id)?,
+            Event::OrderReinstated(e) => self.evolve_order(at, record, e.order_id)?,
+            Event::ReturnReceived(e) => self.evolve_order(at, record, e.order_id)?,
+            Event::RefundRequested(e) => self.evolve_order(at, record, e.order_id)?,
+            Event::PaymentRefunded(e) => self.evolve_order(at, record, e.order_id)?,
+            Event::RefundFailed(e) => self.evolve_order(at, record, e.order_id)?,
+            Event::RefundUnknown(e) => self.evolve_order(at, record, e.order_id)?,
+            Event::RefundNoted(e) => self.evolve_order(at, record, e.order_id)?,
             Event::AttentionRaised(e) => self.evolve_order(at, record, e.order_id)?,
             Event::CommandRejected(_) => {}
         }
@@ -195,6 +203,14 @@ impl Market {
             | Event::HoldExpired(_)
             | Event::OrderCancelled(_)
             | Event::OrderFulfilled(_)
+            | Event::OrderReinstated(_)
+            | Event::ReturnReceived(_)
+            | Event::StockReturned(_)
+            | Event::RefundRequested(_)
+            | Event::PaymentRefunded(_)
+            | Event::RefundFailed(_)
+            | Event::RefundUnknown(_)
+            | Event::RefundNoted(_)
             | Event::AttentionRaised(_) => None,
         };
         let settled = Settled { at, body: record.body, refusal };

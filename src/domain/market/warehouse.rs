@@ -14,7 +14,7 @@ const COUNTED: &str = "counted";
 
 impl Market {
     pub(super) fn receive_stock(&self, receive: &ReceiveStock) -> Result<Outcome, No> {
-        let item = self.known(&receive.sku)?;
+        let item = self.offered(&receive.sku)?;
         if let Some(at) = booked(item, Paper::Delivery, &receive.reference) {
             return Ok(Outcome::Repeated(at, None));
         }
@@ -27,7 +27,7 @@ impl Market {
     }
 
     pub(super) fn adjust_stock(&self, adjust: &AdjustStock) -> Result<Outcome, No> {
-        let item = self.known(&adjust.sku)?;
+        let item = self.offered(&adjust.sku)?;
         if let Some(at) = booked(item, Paper::Correction, &adjust.reference) {
             return Ok(Outcome::Repeated(at, None));
         }
@@ -39,7 +39,7 @@ impl Market {
     }
 
     pub(super) fn count_stock(&self, count: &CountStock) -> Result<Outcome, No> {
-        let item = self.known(&count.sku)?;
+        let item = self.offered(&count.sku)?;
         if let Some(expected) = count.expected_seq.filter(|expected| *expected != item.changed) {
             return Err(Refusal::StockChanged {
                 sku: count.sku.clone(),
@@ -63,7 +63,7 @@ impl Market {
         reason: Text,
         reference: Option<Token>,
     ) -> Result<Outcome, No> {
-        let item = self.known(sku)?;
+        let item = self.offered(sku)?;
         let after = moved(item, sku, Movement::Adjusted(delta))?;
         let mut events = vec![Event::StockAdjusted(StockAdjusted {
             sku: sku.clone(),
@@ -104,7 +104,7 @@ impl Market {
         uncovered.take(ShortageFound::ORDERS_MAX).map(|(_, id, _)| id).collect()
     }
 
-    fn known(&self, sku: &Sku) -> Result<&Item, Refusal> {
+    fn offered(&self, sku: &Sku) -> Result<&Item, Refusal> {
         self.items.get(sku).ok_or_else(|| Refusal::UnknownSku { sku: sku.clone() })
     }
 }

@@ -1,19 +1,27 @@
 //! One order: from placed to fulfilled, cancelled or in need of a human.
 
+mod cancel;
 mod decide;
+mod goods;
+mod held;
+mod late;
+mod money;
 mod pay;
+mod refund;
+mod refunding;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{
-    CancelReason, OrderPlaced, PaymentCaptured, PaymentFailed, PaymentUnknown, StockHeld,
-};
+use super::event::{CancelReason, OrderPlaced, PaymentFailed, PaymentUnknown};
 use super::{
-    Address, Amount, AttentionKind, Currency, Event, Fingerprint, Misfit, OrderLine, Quantity, Sku,
-    Timestamp, Token,
+    Address, Amount, AttentionKind, Currency, Event, Fingerprint, Misfit, OrderLine, PaymentResult,
+    Quantity, Sku, Timestamp, Token,
 };
 
 pub(in crate::domain) use decide::{Answer, confirm_free};
+pub use goods::{Goods, Shipment};
+pub use held::{HeldLine, Hold};
+pub use money::{Capture, Money, Refund, RefundState};
 
 /// What is known of one order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +34,10 @@ pub struct Order {
     pub basket: Basket,
     /// Where it stands.
     pub phase: Phase,
+    /// What was taken for it and given back.
+    pub money: Money,
+    /// What left and came back.
+    pub goods: Goods,
 }
 
 /// Where an order stands, with what matters there.
@@ -34,24 +46,15 @@ pub enum Phase {
     /// Stock is promised, money is on its way.
     Placed,
     /// Money came; what follows from it stands next in the same commit.
-    Paid(Paid),
-    /// Paid, and the goods are the buyer's. Nothing was paid for an order that cost nothing.
-    Confirmed(Option<Paid>),
+    Paid,
+    /// Paid, and the goods are the buyer's.
+    Confirmed,
     /// The goods have left.
-    Fulfilled(Option<Paid>, Shipment),
+    Fulfilled,
     /// Off. The basket stays known for money that comes late.
     Cancelled(CancelReason, Address),
-    /// Money came that fits nothing; a human decides.
-    NeedsAttention(Paid, AttentionKind),
-}
-
-/// How the goods left.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shipment {
-    /// Where it is in the log.
-    pub at: Address,
-    /// The shipment they left with.
-    pub reference: Token,
+    /// Money came that fits nothing, before refunds were; a human decides.
+    NeedsAttention(AttentionKind),
 }
 
 /// What an order holds, and what it costs.
@@ -69,6 +72,8 @@ pub struct Basket {
     pub hold_until: Timestamp,
     /// The last attempt that was asked for; 0 when there is nothing to pay.
     pub attempt: u8,
+    /// Whether nobody has said yet what became of it: money may still come.
+    pub outstanding: bool,
     /// Since when the buyer has to act before there is another attempt; none while one is asked
     /// for.
     pub buyer_asked: Option<Address>,
@@ -87,6 +92,7 @@ impl Basket {
             Some(retry) => self.next(retry.attempt),
             None => {
                 self.buyer_asked = Some(at);
+                self.outstanding = false;
                 true
             }
         }
@@ -109,50 +115,15 @@ impl Basket {
     fn next(&mut self, attempt: u8) -> bool {
         let next = self.attempt.checked_add(1) == Some(attempt);
         self.attempt = attempt;
+        self.outstanding = true;
         next
     }
-}
 
-/// What an order holds of one SKU.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeldLine {
-    /// The SKU.
-    pub sku: Sku,
-    /// Units, all lines of the SKU together.
-    pub quantity: Quantity,
-    /// Whether the promise stands. A hold begins once and ends once.
-    pub hold: Hold,
-}
-
-/// The life of one promise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Hold {
-    /// The order is placed, its `stock_reserved` is next.
-    Announced,
-    /// Units are promised.
-    Open,
-    /// Deducted or released.
-    Ended,
-}
-
-/// Money that came.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Paid {
-    /// Where it is in the log.
-    pub at: Address,
-    /// Which attempt.
-    pub attempt: u8,
-    /// The provider's name for the payment.
-    pub provider_ref: Token,
-    /// Further captures of the same order, each of them to be given back.
-    pub also: Vec<Token>,
-}
-
-impl Paid {
-    /// Whether the provider's payment is one of those that are known.
-    #[must_use]
-    pub fn knows(&self, provider_ref: &Token) -> bool {
-        self.provider_ref == *provider_ref || self.also.contains(provider_ref)
+    /// Somebody has said what became of an attempt.
+    fn hear(&mut self, attempt: u8) {
+        if attempt == self.attempt {
+            self.outstanding = false;
+        }
     }
 }
 
@@ -162,7 +133,7 @@ impl Order {
     pub fn placed(at: Address, body: Option<Fingerprint>, event: &OrderPlaced) -> Option<Self> {
         let lines = sum_by_sku(&event.lines)?
             .into_iter()
-            .map(|(sku, quantity)| HeldLine { sku: sku.clone(), quantity, hold: Hold::Announced })
+            .map(|(sku, quantity)| HeldLine::announced(sku.clone(), quantity))
             .collect();
         let basket = Basket {
             lines,
@@ -171,19 +142,24 @@ impl Order {
             asked_at: event.asked_at,
             hold_until: event.hold_until,
             attempt: event.payment.as_ref().map_or(0, |payment| payment.attempt),
+            outstanding: event.payment.is_some(),
             buyer_asked: None,
             unknown: None,
         };
-        Some(Self { at, body, basket, phase: Phase::Placed })
+        let (money, goods) = (Money::default(), Goods::default());
+        Some(Self { at, body, basket, phase: Phase::Placed, money, goods })
     }
 
     /// The state's name, as views and refusals say it.
     #[must_use]
-    pub const fn state(&self) -> &'static str {
+    pub fn state(&self) -> &'static str {
         match self.phase {
-            Phase::Placed | Phase::Paid(_) => "placed",
-            Phase::Confirmed(_) => "confirmed",
-            Phase::Fulfilled(..) => "fulfilled",
+            Phase::Placed | Phase::Paid => "placed",
+            Phase::Confirmed => "confirmed",
+            Phase::Fulfilled => "fulfilled",
+            Phase::Cancelled(..) if self.money.is_moving() => "refunding",
+            Phase::Cancelled(..) if self.money.is_kept() => "needs_attention",
+            Phase::Cancelled(..) if self.money.came() => "refunded",
             Phase::Cancelled(..) => "cancelled",
             Phase::NeedsAttention(..) => "needs_attention",
         }
@@ -191,20 +167,22 @@ impl Order {
 
     /// Whether nothing more is expected of it.
     #[must_use]
-    pub const fn is_closed(&self) -> bool {
-        matches!(self.phase, Phase::Fulfilled(..) | Phase::Cancelled(..))
+    pub fn is_closed(&self) -> bool {
+        let is_over = matches!(self.phase, Phase::Fulfilled | Phase::Cancelled(..));
+        is_over && !self.basket.outstanding && !self.money.is_moving()
     }
 
-    /// When its stock goes back unless money comes; none when nothing of it can expire.
+    /// When something has to be done about it unless there is news: its stock goes back while it
+    /// waits for money, a human is told while a refund is unknown.
     #[must_use]
-    pub const fn deadline(&self) -> Option<Timestamp> {
+    pub fn deadline(&self) -> Option<Timestamp> {
         match self.phase {
             Phase::Placed => Some(self.basket.hold_until),
-            Phase::Paid(_)
-            | Phase::Confirmed(_)
-            | Phase::Fulfilled(..)
+            Phase::Paid
+            | Phase::Confirmed
+            | Phase::Fulfilled
             | Phase::Cancelled(..)
-            | Phase::NeedsAttention(..) => None,
+            | Phase::NeedsAttention(..) => self.money.deadline(),
         }
     }
 
@@ -215,13 +193,35 @@ impl Order {
     /// [`Misfit`] when the event cannot follow the phase the order is in; the order is spoilt.
     pub fn evolve(&mut self, at: Address, event: &Event) -> Result<(), Misfit> {
         let state = self.state();
+        let next = self.evolve_goods(at, event).or_else(|| self.evolve_refund(at, event));
+        let next = next.or_else(|| self.evolve_phase(at, event));
+        self.phase =
+            next.ok_or_else(|| Misfit::new(event.kind(), format_args!("the order is {state}")))?;
+        Ok(())
+    }
+
+    /// The phase after an event about taking money, or about the whole order; none when it does
+    /// not fit.
+    fn evolve_phase(&mut self, at: Address, event: &Event) -> Option<Phase> {
         let free = self.basket.total == Amount::ZERO;
         let phase = std::mem::replace(&mut self.phase, Phase::Placed);
-        let next = match (phase, event) {
-            (phase, Event::PaymentCaptured(captured)) => captured_in(phase, at, captured),
-            (Phase::Paid(paid), Event::OrderConfirmed(_)) => Some(Phase::Confirmed(Some(paid))),
-            (Phase::Placed, Event::OrderConfirmed(_)) if free => Some(Phase::Confirmed(None)),
-            (Phase::Placed, Event::OrderCancelled(off)) => Some(Phase::Cancelled(off.reason, at)),
+        match (phase, event) {
+            (phase, Event::PaymentCaptured(captured)) => {
+                self.basket.hear(captured.attempt);
+                self.money.take(at, captured).then_some(())?;
+                let placed = phase == Phase::Placed;
+                Some(if placed { Phase::Paid } else { phase })
+            }
+            (Phase::Paid, Event::OrderConfirmed(_)) => Some(Phase::Confirmed),
+            (Phase::Placed, Event::OrderConfirmed(_)) if free => Some(Phase::Confirmed),
+            (
+                Phase::Placed | Phase::Paid | Phase::Confirmed | Phase::NeedsAttention(_),
+                Event::OrderCancelled(off),
+            ) => Some(Phase::Cancelled(off.reason, at)),
+            (Phase::Cancelled(..), Event::OrderReinstated(_)) if self.money.came() => {
+                self.basket.lines.iter_mut().for_each(HeldLine::announce);
+                Some(Phase::Paid)
+            }
             (Phase::Placed, Event::PaymentFailed(failed)) => {
                 self.basket.fail(at, failed).then_some(Phase::Placed)
             }
@@ -231,89 +231,41 @@ impl Order {
             (Phase::Placed, Event::PaymentRequested(requested)) => {
                 self.basket.request(requested.payment.attempt).then_some(Phase::Placed)
             }
-            (
-                Phase::Placed,
-                Event::PaymentAbandoned(_) | Event::CancelRequested(_) | Event::HoldExpired(_),
-            ) => Some(Phase::Placed),
-            (Phase::Paid(paid), Event::AttentionRaised(raised)) => {
-                Some(Phase::NeedsAttention(paid, raised.kind))
+            (Phase::Placed, Event::PaymentAbandoned(_)) => {
+                self.basket.outstanding = false;
+                Some(Phase::Placed)
             }
-            // A second capture is a human's business; the goods stay the buyer's.
+            (Phase::Placed, Event::HoldExpired(_)) => Some(Phase::Placed),
             (
-                phase @ (Phase::Confirmed(_) | Phase::Fulfilled(..) | Phase::NeedsAttention(..)),
-                Event::AttentionRaised(_) | Event::PaymentNoted(_),
+                phase @ (Phase::Placed | Phase::Confirmed | Phase::NeedsAttention(_)),
+                Event::CancelRequested(_),
             ) => Some(phase),
-            (phase @ (Phase::Placed | Phase::Cancelled(..)), Event::PaymentNoted(_)) => Some(phase),
-            // Off while nobody could say whether it was paid: a human finds out.
-            (phase @ Phase::Cancelled(CancelReason::HoldExpired, _), Event::AttentionRaised(e))
-                if e.kind == AttentionKind::PaymentUnknown =>
-            {
+            (phase, Event::PaymentNoted(noted)) if phase != Phase::Paid => {
+                if noted.result != PaymentResult::Unknown {
+                    self.basket.hear(noted.attempt);
+                }
                 Some(phase)
             }
-            (Phase::Confirmed(paid), Event::OrderFulfilled(fulfilled)) => {
-                // What left the building is no longer held: only the id stays.
-                self.basket.lines = Box::default();
-                let reference = fulfilled.shipment_ref.clone();
-                Some(Phase::Fulfilled(paid, Shipment { at, reference }))
-            }
+            (phase, Event::AttentionRaised(raised)) => self.raised(phase, raised.kind),
             _ => None,
-        };
-        self.phase =
-            next.ok_or_else(|| Misfit::new(event.kind(), format_args!("the order is {state}")))?;
-        Ok(())
+        }
     }
 
-    /// Follows an event about the stock it holds.
-    ///
-    /// # Errors
-    ///
-    /// [`Misfit`] when it does not hold exactly that, or may not let go of it yet.
-    pub fn evolve_hold(&mut self, event: &Event, held: &StockHeld) -> Result<(), Misfit> {
-        let state = self.state();
-        let misfit = |why: &str| Misfit::new(event.kind(), format_args!("{} {why}", held.sku));
-        let free = self.basket.total == Amount::ZERO;
-        let (from, to) = match (&self.phase, event) {
-            (Phase::Placed, Event::StockReserved(_)) => (Hold::Announced, Hold::Open),
-            (Phase::Paid(_), Event::StockDeducted(_)) => (Hold::Open, Hold::Ended),
-            (Phase::Placed, Event::StockDeducted(_)) if free => (Hold::Open, Hold::Ended),
-            (Phase::Cancelled(..), Event::StockReleased(_)) => (Hold::Open, Hold::Ended),
-            _ => return Err(misfit(&format!("while the order is {state}"))),
-        };
-        let line = self
-            .basket
-            .lines
-            .iter_mut()
-            .find(|line| line.sku == held.sku && line.quantity == held.quantity)
-            .ok_or_else(|| misfit("is not what the order holds"))?;
-        if line.hold != from {
-            return Err(misfit(&format!("is {:?}, not {from:?}", line.hold)));
+    /// Where an order stands once a human has been told.
+    fn raised(&mut self, phase: Phase, kind: AttentionKind) -> Option<Phase> {
+        match (phase, kind) {
+            (Phase::Placed, _) => None,
+            (phase, AttentionKind::RefundUnknown) => {
+                self.money.told();
+                Some(phase)
+            }
+            (Phase::Paid | Phase::Cancelled(..), AttentionKind::LatePayment) => {
+                Some(Phase::NeedsAttention(kind))
+            }
+            (Phase::Paid, _) => Some(Phase::NeedsAttention(kind)),
+            // Its goods and its state stay what they are.
+            (phase, _) => Some(phase),
         }
-        line.hold = to;
-        Ok(())
-    }
-}
-
-/// Where a capture leads; none where it cannot follow.
-fn captured_in(phase: Phase, at: Address, captured: &PaymentCaptured) -> Option<Phase> {
-    let with_another = |mut paid: Paid| {
-        paid.also.push(captured.provider_ref.clone());
-        paid
-    };
-    match phase {
-        Phase::Placed | Phase::Cancelled(..) => Some(Phase::Paid(Paid {
-            at,
-            attempt: captured.attempt,
-            provider_ref: captured.provider_ref.clone(),
-            also: Vec::new(),
-        })),
-        Phase::Confirmed(Some(known)) => Some(Phase::Confirmed(Some(with_another(known)))),
-        Phase::Fulfilled(Some(known), shipment) => {
-            Some(Phase::Fulfilled(Some(with_another(known)), shipment))
-        }
-        Phase::NeedsAttention(known, kind) => {
-            Some(Phase::NeedsAttention(with_another(known), kind))
-        }
-        Phase::Paid(_) | Phase::Confirmed(None) | Phase::Fulfilled(None, _) => None,
     }
 }
 
@@ -321,11 +273,19 @@ fn captured_in(phase: Phase, at: Address, captured: &PaymentCaptured) -> Option<
 /// units of one SKU pass what a line may hold.
 #[must_use]
 pub fn sum_by_sku(lines: &[OrderLine]) -> Option<Vec<(&Sku, Quantity)>> {
-    let mut sums: Vec<(&Sku, Quantity)> = Vec::with_capacity(lines.len());
-    for line in lines {
-        match sums.iter_mut().find(|(sku, _)| **sku == line.sku) {
-            Some((_, sum)) => *sum = sum.plus(line.quantity)?,
-            None => sums.push((&line.sku, line.quantity)),
+    summed(lines.iter().map(|line| (&line.sku, line.quantity)))
+}
+
+/// Units by SKU, in the order in which the SKUs first appear; none when the units of one SKU pass
+/// what a line may hold.
+pub(in crate::domain) fn summed<'a>(
+    lines: impl Iterator<Item = (&'a Sku, Quantity)>,
+) -> Option<Vec<(&'a Sku, Quantity)>> {
+    let mut sums: Vec<(&Sku, Quantity)> = Vec::with_capacity(lines.size_hint().0);
+    for (sku, quantity) in lines {
+        match sums.iter_mut().find(|(known, _)| *known == sku) {
+            Some((_, sum)) => *sum = sum.plus(quantity)?,
+            None => sums.push((sku, quantity)),
         }
     }
     Some(sums)

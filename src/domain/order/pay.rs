@@ -1,15 +1,15 @@
 //! What news of an order's money leads to.
 
-use super::decide::{Answer, Decision, cancelled, confirmed, each_line, noted};
+use super::cancel::cancelled;
+use super::decide::{Answer, Decision, noted};
 use super::{Order, Phase};
 use crate::domain::event::{
-    AttentionKind, AttentionRaised, CancelReason, PaymentAbandoned, PaymentCaptured, PaymentFailed,
-    PaymentRequested, PaymentUnknown, Retry,
+    CancelReason, PaymentAbandoned, PaymentFailed, PaymentRequested, PaymentUnknown, Retry,
 };
 use crate::domain::payment::{AttemptRequest, DeclineClass, RetrySchedule};
 use crate::domain::{
-    Amount, ChangePaymentMethod, Currency, Event, OrderId, PaymentResult, Policy, RecordPayment,
-    Refusal, Text, Timestamp, Token,
+    ChangePaymentMethod, Event, OrderId, PaymentResult, Policy, Quantity, RecordPayment, Refusal,
+    Sku, Text, Timestamp, Token,
 };
 
 /// Attempts of one order, whoever asks for them: the first and its retries. A buyer who is asked
@@ -21,8 +21,8 @@ impl Order {
     pub(in crate::domain) fn record_payment(
         &self,
         command: &RecordPayment,
-        now: Timestamp,
-        policy: &Policy,
+        (now, policy): (Timestamp, &Policy),
+        is_there: impl Fn(&Sku, Quantity) -> bool,
     ) -> Decision {
         if !(1..=self.basket.attempt).contains(&command.attempt) {
             let last = self.basket.attempt;
@@ -30,7 +30,7 @@ impl Order {
         }
         match &command.result {
             PaymentResult::Captured { amount_minor, currency, provider_ref } => {
-                Ok(self.captured(command, (*amount_minor, *currency), provider_ref))
+                Ok(self.captured(command, ((*amount_minor, *currency), provider_ref), is_there))
             }
             PaymentResult::Declined { code } => {
                 let class = policy.classes.of(&command.connector, code);
@@ -41,58 +41,6 @@ impl Order {
                 Ok(self.failed(command, (DeclineClass::Infra, code), now, policy))
             }
         }
-    }
-
-    fn captured(
-        &self,
-        command: &RecordPayment,
-        money: (Amount, Currency),
-        provider_ref: &Token,
-    ) -> Answer {
-        let owed = (self.basket.total, self.basket.currency);
-        let attention = match &self.phase {
-            Phase::Placed if money == owed => None,
-            Phase::Placed => Some(AttentionKind::AmountMismatch),
-            Phase::Cancelled(..) => Some(AttentionKind::LatePayment),
-            Phase::Paid(paid)
-            | Phase::Confirmed(Some(paid))
-            | Phase::Fulfilled(Some(paid), _)
-            | Phase::NeedsAttention(paid, _) => {
-                if paid.knows(provider_ref) {
-                    return Answer::AlreadyApplied(paid.at);
-                }
-                Some(AttentionKind::DoubleCapture)
-            }
-            // Nothing was asked for, so `record_payment` has refused it before.
-            Phase::Confirmed(None) | Phase::Fulfilled(None, _) => {
-                return Answer::Append(vec![noted(command)]);
-            }
-        };
-        let order_id = command.order_id;
-        let mut events = vec![Event::PaymentCaptured(PaymentCaptured {
-            order_id,
-            attempt: command.attempt,
-            connector: command.connector.clone(),
-            amount_minor: money.0,
-            currency: money.1,
-            provider_ref: provider_ref.clone(),
-        })];
-        match attention {
-            None => {
-                events.extend(each_line(order_id, &self.basket, Event::StockDeducted));
-                events.push(confirmed(order_id, self.basket.asked_at));
-            }
-            Some(kind) => {
-                let reason = Text::lossy(&format!(
-                    "{} captured as {provider_ref} while the order is {} and owes {}",
-                    money.0.in_currency(money.1),
-                    self.state(),
-                    owed.0.in_currency(owed.1),
-                ));
-                events.push(Event::AttentionRaised(AttentionRaised { kind, order_id, reason }));
-            }
-        }
-        Answer::Append(events)
     }
 
     fn failed(
@@ -119,9 +67,9 @@ impl Order {
                 None => Answer::Append(self.goes_on(command, (class, code), now, policy)),
             },
             Phase::Cancelled(CancelReason::PaymentDeclined, at) => Answer::AlreadyApplied(*at),
-            Phase::Paid(_)
-            | Phase::Confirmed(_)
-            | Phase::Fulfilled(..)
+            Phase::Paid
+            | Phase::Confirmed
+            | Phase::Fulfilled
             | Phase::Cancelled(..)
             | Phase::NeedsAttention(..) => Answer::Append(vec![noted(command)]),
         }
@@ -202,9 +150,9 @@ impl Order {
                 Phase::Placed => Refusal::WrongState {
                     state: Text::lossy("placed, and an attempt to take the money is under way"),
                 },
-                Phase::Paid(_)
-                | Phase::Confirmed(_)
-                | Phase::Fulfilled(..)
+                Phase::Paid
+                | Phase::Confirmed
+                | Phase::Fulfilled
                 | Phase::Cancelled(..)
                 | Phase::NeedsAttention(..) => self.wrong_state(),
             });

@@ -29,4 +29,12 @@ impl AttemptRequest {
         let idempotency_key = format!("{order_id}-{attempt}").parse().ok()?;
         Some(Self { attempt, idempotency_key })
     }
+
+    /// Attempt number `attempt` at a refund of an order.
+    #[must_use]
+    pub fn of_refund(order_id: OrderId, refund: u16, attempt: u8) -> Option<Self> {
+        // With two more numbers and a letter it is a token all the same.
+        let idempotency_key = format!("{order_id}-r{refund}-{attempt}").parse().ok()?;
+        Some(Self { attempt, idempotency_key })
+    }
 }

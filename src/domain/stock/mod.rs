@@ -35,6 +35,8 @@ pub enum Movement {
     Deducted(Quantity),
     /// A promise was taken back.
     Released(Quantity),
+    /// Units that were a buyer's are on the shelf again.
+    Returned(Quantity),
 }
 
 /// Why a movement is impossible.
@@ -76,7 +78,7 @@ impl Stock {
         self.reserved
     }
 
-    /// Units that have become a buyer's.
+    /// Units that are a buyer's; what came back is not.
     #[must_use]
     pub const fn sold(&self) -> u64 {
         self.sold
@@ -128,6 +130,10 @@ impl Stock {
             }
             Movement::Released(quantity) => {
                 stock.reserved = take(self.reserved, quantity.units())?;
+            }
+            Movement::Returned(quantity) => {
+                stock.on_hand = StockDelta::from(quantity).applied_to(self.on_hand)?;
+                stock.sold = take(self.sold, quantity.units())?;
             }
         }
         Ok(stock)

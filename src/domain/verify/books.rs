@@ -70,7 +70,16 @@ impl Books {
                 let moved = self.shelves.release(&e.sku, i128::from(e.quantity.get()));
                 (self.orders.hold(e, event, index), moved)
             }
+            Event::StockReturned(e) => {
+                let moved = self.shelves.take_back(&e.sku, i128::from(e.quantity.get()));
+                (self.orders.hold(e, event, index), moved)
+            }
             Event::PaymentCaptured(e) => (self.orders.capture(e, index), Ok(())),
+            Event::RefundRequested(e) => (self.orders.ask_refund(e, index), Ok(())),
+            Event::PaymentRefunded(e) => (self.orders.refund(e, index), Ok(())),
+            Event::RefundFailed(e) => (self.orders.refund_fails(e, (at, index)), Ok(())),
+            Event::RefundUnknown(e) => (self.orders.refund_unknown(e, index), Ok(())),
+            Event::RefundNoted(e) => (self.orders.refund_noted(e, index), Ok(())),
             Event::PaymentFailed(e) => (self.orders.fail(e, (at, index)), Ok(())),
             Event::PaymentUnknown(e) => (self.orders.lose_sight(e, index), Ok(())),
             Event::PaymentRequested(e) => (self.orders.request(e, index), Ok(())),
@@ -81,6 +90,8 @@ impl Books {
             | Event::HoldExpired(_)
             | Event::OrderCancelled(_)
             | Event::OrderFulfilled(_)
+            | Event::OrderReinstated(_)
+            | Event::ReturnReceived(_)
             | Event::AttentionRaised(_) => (self.orders.follow(event, (at, index)), Ok(())),
         };
         [outcome, stock, order].into_iter().filter_map(Result::err).collect()
@@ -190,7 +201,10 @@ impl Books {
             // It is recorded, or refused.
             Command::ChangePaymentMethod(_) => false,
             Command::CancelOrder(c) => orders.is_cancelled(c.order_id),
-            Command::FulfilOrder(c) => orders.is_fulfilled(c.order_id),
+            Command::FulfilOrder(c) => orders.is_shipped(c.order_id),
+            Command::ReturnLines(c) => orders.is_shipped(c.order_id),
+            Command::RefundOrder(c) => orders.is_refund_asked(c.order_id, 1),
+            Command::RecordRefund(c) => orders.is_refund_asked(c.order_id, c.refund),
         }
     }
 

@@ -4,10 +4,13 @@
 //! written down once more, as plainly as possible: units, holds, orders, outcomes.
 
 mod books;
+mod goods;
+mod money;
 mod orders;
 mod outcomes;
 mod payments;
 mod shelves;
+mod whole;
 
 use std::fmt;
 use std::time::Duration;

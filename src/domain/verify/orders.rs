@@ -2,19 +2,21 @@
 
 use std::collections::HashMap;
 
+use super::money::Money;
 use super::payments::Payment;
 use super::{Fault, Invariant, SLACK};
 use crate::domain::{
-    Amount, AttentionKind, CancelReason, Currency, Event, OrderId, OrderPlaced, PaymentCaptured,
+    Amount, CancelReason, Currency, Event, OrderId, OrderPlaced, PaymentCaptured, PaymentResult,
     Policy, Sku, StockHeld, Timestamp, Token,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Rejected,
     Placed,
     /// What ends it is known; `order_cancelled` has to follow.
     Ending(CancelReason),
+    /// Its money came; `order_confirmed` or `order_cancelled` has to follow.
     Paid,
     Confirmed,
     Fulfilled,
@@ -23,32 +25,34 @@ enum State {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hold {
+pub(super) enum Hold {
     Announced,
     Open,
     Deducted,
     Released,
+    Returned,
 }
 
 #[derive(Debug)]
-struct Line {
-    sku: Sku,
-    units: i128,
-    hold: Hold,
+pub(super) struct Line {
+    pub(super) sku: Sku,
+    pub(super) units: i128,
+    pub(super) hold: Hold,
+    /// Units that left, that came back of those, and that may be sold again of these.
+    pub(super) shipped: i128,
+    pub(super) returned: i128,
+    pub(super) to_restock: i128,
 }
 
 #[derive(Debug)]
 pub(super) struct Order {
-    state: State,
-    lines: Vec<Line>,
-    total: Amount,
+    pub(super) state: State,
+    pub(super) lines: Vec<Line>,
+    pub(super) total: Amount,
     currency: Option<Currency>,
     pub(super) hold_until: Timestamp,
-    /// The payments that were captured for it, by the provider's names.
-    captures: Vec<Token>,
-    /// Money that fits nothing, until somebody is told.
-    untold: bool,
     pub(super) payment: Payment,
+    pub(super) money: Money,
 }
 
 /// Every order, and which of them the commit at hand has touched.
@@ -65,7 +69,7 @@ pub(super) struct Orders {
 
 pub(super) type Checked = Result<(), Fault>;
 
-fn illegal<T>(what: String) -> Result<T, Fault> {
+pub(super) fn illegal<T>(what: String) -> Result<T, Fault> {
     Err((Invariant::I11, what))
 }
 
@@ -103,7 +107,14 @@ impl Orders {
                 sum.saturating_add(units.saturating_mul(i128::from(line.unit_price_minor.minor())));
             match lines.iter_mut().find(|known| known.sku == line.sku) {
                 Some(known) => known.units = known.units.saturating_add(units),
-                None => lines.push(Line { sku: line.sku.clone(), units, hold: Hold::Announced }),
+                None => lines.push(Line {
+                    sku: line.sku.clone(),
+                    units,
+                    hold: Hold::Announced,
+                    shipped: 0,
+                    returned: 0,
+                    to_restock: 0,
+                }),
             }
         }
         let order = Order {
@@ -112,9 +123,8 @@ impl Orders {
             total: placed.total_minor,
             currency: Some(placed.currency),
             hold_until: placed.hold_until,
-            captures: Vec::new(),
-            untold: false,
             payment: Payment::first(placed.payment.as_ref()),
+            money: Money::default(),
         };
         self.orders.insert(placed.order_id, order);
         self.touch(placed.order_id, index);
@@ -136,9 +146,8 @@ impl Orders {
             total: Amount::ZERO,
             currency: None,
             hold_until: Timestamp::default(),
-            captures: Vec::new(),
-            untold: false,
             payment: Payment::default(),
+            money: Money::default(),
         };
         self.orders.insert(order_id, order);
         Ok(())
@@ -173,8 +182,15 @@ impl Orders {
         let order = self.order(held.order_id, index)?;
         let (state, free) = (order.state, order.total == Amount::ZERO);
         let (sku, units) = (&held.sku, i128::from(held.quantity.get()));
+        let is_back = matches!(event, Event::StockReturned(_));
+        if is_back && matches!(state, State::Confirmed | State::Fulfilled) {
+            return order.restock(sku, units);
+        }
         let (from, to, legal) = if matches!(event, Event::StockReserved(_)) {
-            (Hold::Announced, Hold::Open, state == State::Placed)
+            // In a paid order only what was let go of before is promised anew.
+            (Hold::Announced, Hold::Open, matches!(state, State::Placed | State::Paid))
+        } else if is_back {
+            (Hold::Deducted, Hold::Returned, state == State::Cancelled)
         } else if matches!(event, Event::StockDeducted(_)) {
             let paid = state == State::Paid || (free && state == State::Placed);
             (Hold::Open, Hold::Deducted, paid)
@@ -207,25 +223,19 @@ impl Orders {
 
     pub(super) fn capture(&mut self, captured: &PaymentCaptured, index: u32) -> Checked {
         let order = self.order(captured.order_id, index)?;
-        let fits = order.total == captured.amount_minor
-            && order.currency == Some(captured.currency)
-            && order.state == State::Placed;
-        let (reference, again) = (&captured.provider_ref, order.captures.len());
-        if order.captures.contains(reference) {
-            let what = format!("{reference} was captured for order {} before", captured.order_id);
-            return Err((Invariant::I4, what));
-        }
-        order.captures.push(reference.clone());
-        order.untold = !fits || 0 < again;
+        order.payment.hear(captured.attempt);
+        let owed =
+            order.total == captured.amount_minor && order.currency == Some(captured.currency);
+        let known = order.money.take(captured, owed);
         match order.state {
-            State::Placed | State::Cancelled => order.state = State::Paid,
-            State::Confirmed | State::Fulfilled | State::NeedsAttention => {}
+            State::Placed => order.state = State::Paid,
+            State::Cancelled | State::Confirmed | State::Fulfilled | State::NeedsAttention => {}
             State::Paid | State::Ending(_) | State::Rejected => {
                 let state = order.state;
                 return illegal(format!("payment_captured while the order is {state:?}"));
             }
         }
-        Ok(())
+        known
     }
 
     /// Follows an event about an order's state.
@@ -236,7 +246,7 @@ impl Orders {
         let mut fault = Ok(());
         let next = match (state, event) {
             (State::Paid, Event::OrderConfirmed(_)) => {
-                if order.untold {
+                if !order.money.is_owed() {
                     let what =
                         format!("order {order_id} is confirmed for another amount than owed");
                     fault = Err((Invariant::I5, what));
@@ -254,39 +264,59 @@ impl Orders {
                 }
                 State::Ending(CancelReason::HoldExpired)
             }
-            (State::Placed, Event::PaymentAbandoned(_)) => {
+            (State::Placed, Event::PaymentAbandoned(last)) => {
+                order.payment.hear(last.attempt);
                 State::Ending(CancelReason::PaymentDeclined)
             }
-            (State::Placed, Event::CancelRequested(_)) => State::Ending(CancelReason::Requested),
+            (State::Placed | State::NeedsAttention, Event::CancelRequested(_)) => {
+                State::Ending(CancelReason::Requested)
+            }
+            (State::Confirmed, Event::CancelRequested(_)) if !order.has_shipped() => {
+                State::Ending(CancelReason::Requested)
+            }
             (State::Ending(why), Event::OrderCancelled(off)) if why == off.reason => {
                 State::Cancelled
             }
-            (State::Confirmed, Event::OrderFulfilled(_)) => State::Fulfilled,
-            (State::Cancelled, Event::AttentionRaised(raised))
-                if raised.kind == AttentionKind::PaymentUnknown && order.payment.unknown =>
+            (State::Paid, Event::OrderCancelled(off))
+                if off.reason == CancelReason::AmountMismatch && !order.money.is_owed() =>
             {
-                order.payment.unknown = false;
                 State::Cancelled
             }
-            (State::Paid, Event::AttentionRaised(_)) => State::NeedsAttention,
+            (State::Cancelled, Event::OrderReinstated(_)) if order.money.is_owed() => {
+                for line in &mut order.lines {
+                    line.hold = match line.hold {
+                        Hold::Released => Hold::Announced,
+                        other
+                        @ (Hold::Announced | Hold::Open | Hold::Deducted | Hold::Returned) => other,
+                    };
+                }
+                State::Paid
+            }
+            (State::Confirmed, Event::OrderFulfilled(fulfilled)) => {
+                let remains = order.ship(fulfilled)?;
+                if remains { State::Confirmed } else { State::Fulfilled }
+            }
+            (State::Confirmed | State::Fulfilled, Event::ReturnReceived(back)) => {
+                order.take_back(back)?;
+                state
+            }
+            (_, Event::AttentionRaised(raised)) => order.attention(raised.kind)?,
             (
-                State::Confirmed | State::Fulfilled | State::NeedsAttention,
-                Event::AttentionRaised(_),
-            )
-            | (
                 State::Placed
                 | State::Confirmed
                 | State::Fulfilled
                 | State::NeedsAttention
                 | State::Cancelled,
-                Event::PaymentNoted(_),
-            ) => state,
+                Event::PaymentNoted(noted),
+            ) => {
+                if noted.result != PaymentResult::Unknown {
+                    order.payment.hear(noted.attempt);
+                }
+                state
+            }
             _ => return illegal(format!("{kind} while order {order_id} is {state:?}")),
         };
         order.state = next;
-        if matches!(event, Event::AttentionRaised(_)) {
-            order.untold = false;
-        }
         fault
     }
 
@@ -315,14 +345,19 @@ impl Orders {
         self.orders.get(&order_id).is_some_and(|order| order.payment.was_unknown)
     }
 
-    /// Whether an order has left.
-    pub(super) fn is_fulfilled(&self, order_id: OrderId) -> bool {
-        self.orders.get(&order_id).is_some_and(|order| order.state == State::Fulfilled)
+    /// Whether anything of an order has left.
+    pub(super) fn is_shipped(&self, order_id: OrderId) -> bool {
+        self.orders.get(&order_id).is_some_and(Order::has_shipped)
+    }
+
+    /// Whether that refund of an order was ever asked for.
+    pub(super) fn is_refund_asked(&self, order_id: OrderId, refund: u16) -> bool {
+        self.orders.get(&order_id).is_some_and(|order| order.money.is_asked(refund))
     }
 
     /// Whether a payment was captured for an order.
     pub(super) fn is_captured(&self, order_id: OrderId, reference: &Token) -> bool {
-        self.orders.get(&order_id).is_some_and(|order| order.captures.contains(reference))
+        self.orders.get(&order_id).is_some_and(|order| order.money.has_captured(reference))
     }
 
     /// Ends a commit: every order it touched is whole again.
@@ -335,47 +370,5 @@ impl Orders {
             }
         }
         faults
-    }
-}
-
-impl Order {
-    pub(super) fn is_placed(&self) -> bool {
-        self.state == State::Placed
-    }
-
-    fn is_closed(&self) -> bool {
-        matches!(self.state, State::Rejected | State::Fulfilled | State::Cancelled)
-    }
-
-    /// What a commit may not leave behind.
-    fn half_done(&self) -> Option<Fault> {
-        if self.untold {
-            return Some((Invariant::I5, "money that fits nothing, and nobody was told".into()));
-        }
-        let all = |hold| self.lines.iter().all(|line| line.hold == hold);
-        let none_open = self.lines.iter().all(|line| line.hold != Hold::Open);
-        let whole = match self.state {
-            // One that costs nothing is confirmed at once.
-            State::Placed => all(Hold::Open) && self.total != Amount::ZERO,
-            State::Confirmed | State::Fulfilled => all(Hold::Deducted),
-            State::Cancelled => all(Hold::Released),
-            State::Paid | State::Ending(_) => false,
-            State::Rejected => none_open,
-            State::NeedsAttention => all(Hold::Open) || all(Hold::Released),
-        };
-        // One whose next event is missing, or one whose promises do not go with its state.
-        let invariant = match self.state {
-            State::Paid | State::Ending(_) => Invariant::I11,
-            State::Rejected
-            | State::Placed
-            | State::Confirmed
-            | State::Fulfilled
-            | State::Cancelled
-            | State::NeedsAttention => Invariant::I3,
-        };
-        (!whole).then(|| {
-            let holds: Vec<_> = self.lines.iter().map(|line| line.hold).collect();
-            (invariant, format!("it is {:?} and its holds are {holds:?}", self.state))
-        })
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Fault, Invariant, SLACK};
-use crate::domain::{CommandId, Event, Policy, Recorded, Sequence, Source, Timestamp};
+use crate::domain::{
+    AttentionKind, CommandId, Event, Policy, Recorded, Sequence, Source, Timestamp,
+};
 
 /// The ids of decided commands. Older ones than the window are refused as stale without being
 /// named, so nothing older has to be kept.
@@ -140,7 +142,9 @@ impl Outcomes {
         if matches!(event, Event::CommandRejected(_)) {
             return Ok(());
         }
-        let begins = matches!(event, Event::Opened(_) | Event::HoldExpired(_));
+        let tells = matches!(event, Event::AttentionRaised(raised)
+            if raised.kind == AttentionKind::RefundUnknown);
+        let begins = tells || matches!(event, Event::Opened(_) | Event::HoldExpired(_));
         let goes_on = matches!(
             event,
             Event::OrderCancelled(_) | Event::StockReleased(_) | Event::AttentionRaised(_)
@@ -181,6 +185,9 @@ fn follows(event: &Event) -> bool {
             | Event::StockReleased(_)
             | Event::OrderConfirmed(_)
             | Event::OrderCancelled(_)
+            | Event::OrderReinstated(_)
+            | Event::StockReturned(_)
+            | Event::RefundRequested(_)
             | Event::AttentionRaised(_)
     )
 }

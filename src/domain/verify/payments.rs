@@ -14,6 +14,8 @@ pub(super) struct Payment {
     pub(super) asks_buyer: bool,
     /// Whether nobody can say what became of the last one.
     pub(super) unknown: bool,
+    /// Whether nobody has said yet what became of it.
+    pub(super) outstanding: bool,
     /// Whether either has ever been so: a command may have said it again.
     pub(super) has_asked_buyer: bool,
     pub(super) was_unknown: bool,
@@ -23,11 +25,18 @@ impl Payment {
     /// The attempts of an order that is placed.
     pub(super) fn first(request: Option<&AttemptRequest>) -> Self {
         let keys = request.map(|request| request.idempotency_key.clone());
-        Self { keys: keys.into_iter().collect(), ..Self::default() }
+        Self { outstanding: keys.is_some(), keys: keys.into_iter().collect(), ..Self::default() }
     }
 
     fn last(&self) -> usize {
         self.keys.len()
+    }
+
+    /// Somebody has said what became of an attempt.
+    pub(super) fn hear(&mut self, attempt: u8) {
+        if usize::from(attempt) == self.last() {
+            self.outstanding = false;
+        }
     }
 
     fn next(&mut self, attempt: u8, key: &Token) -> Checked {
@@ -42,6 +51,7 @@ impl Payment {
             return illegal(format!("attempt {attempt} under the key of another: {key}"));
         }
         self.keys.push(key.clone());
+        self.outstanding = true;
         Ok(())
     }
 }
@@ -77,6 +87,7 @@ impl Orders {
         order.payment.unknown = false;
         let Some(retry) = &failed.retry else {
             order.payment.asks_buyer = true;
+            order.payment.outstanding = false;
             order.payment.has_asked_buyer = true;
             return Ok(());
         };

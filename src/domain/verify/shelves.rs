@@ -161,6 +161,13 @@ impl Shelves {
         below_zero(sku, *shelf)
     }
 
+    pub(super) fn take_back(&mut self, sku: &Sku, units: i128) -> Result<(), Fault> {
+        let shelf = self.moved(sku)?;
+        shelf.on_hand = shelf.on_hand.saturating_add(units);
+        shelf.sold = shelf.sold.saturating_sub(units);
+        below_zero(sku, *shelf)
+    }
+
     /// Ends a commit: the SKUs whose availability it changed, and what it left unsaid.
     pub(super) fn end(&mut self) -> (Vec<Moved>, Vec<(u32, Fault)>) {
         let shelves = &self.shelves;

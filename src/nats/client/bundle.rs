@@ -88,6 +88,8 @@ fn fitting(waiting: &[Leaving]) -> usize {
     let fit = waiting.iter().take_while(|leaving| {
         lines = lines.saturating_add(match &leaving.command {
             Command::PlaceOrder(place) => place.lines.len(),
+            Command::ReturnLines(back) => back.lines.len(),
+            Command::FulfilOrder(fulfil) => fulfil.lines.as_ref().map_or(1, Vec::len),
             Command::ListSku(_)
             | Command::RepriceSku(_)
             | Command::DelistSku(_)
@@ -97,7 +99,8 @@ fn fitting(waiting: &[Leaving]) -> usize {
             | Command::RecordPayment(_)
             | Command::ChangePaymentMethod(_)
             | Command::CancelOrder(_)
-            | Command::FulfilOrder(_) => 1,
+            | Command::RefundOrder(_)
+            | Command::RecordRefund(_) => 1,
         });
         lines <= LINES_MAX
     });

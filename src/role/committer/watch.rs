@@ -84,6 +84,9 @@ const fn order_of(command: &Command) -> Option<OrderId> {
         Command::ChangePaymentMethod(change) => Some(change.order_id),
         Command::CancelOrder(cancel) => Some(cancel.order_id),
         Command::FulfilOrder(fulfil) => Some(fulfil.order_id),
+        Command::RefundOrder(refund) => Some(refund.order_id),
+        Command::RecordRefund(record) => Some(record.order_id),
+        Command::ReturnLines(back) => Some(back.order_id),
         Command::ListSku(_)
         | Command::RepriceSku(_)
         | Command::DelistSku(_)
@@ -147,6 +150,14 @@ impl Tally {
             | Event::CancelRequested(_)
             | Event::HoldExpired(_)
             | Event::OrderFulfilled(_)
+            | Event::OrderReinstated(_)
+            | Event::ReturnReceived(_)
+            | Event::StockReturned(_)
+            | Event::RefundRequested(_)
+            | Event::PaymentRefunded(_)
+            | Event::RefundFailed(_)
+            | Event::RefundUnknown(_)
+            | Event::RefundNoted(_)
             | Event::CommandRejected(_)
             | Event::AttentionRaised(_) => return,
         };

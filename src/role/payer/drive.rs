@@ -10,8 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::time::DelayQueue;
 use tokio_util::time::delay_queue::Key;
 
-use crate::domain::OrderId;
-use crate::view::owed::Owed;
+use crate::view::owed::{Debt, Owed};
 use crate::wire::RetryDue;
 
 /// How long after its moment an attempt is made that no timer has told of. Timers fire a quarter
@@ -30,7 +29,7 @@ pub(super) struct ToMake {
 #[derive(Clone)]
 pub struct Drive {
     signals: mpsc::UnboundedSender<Signal>,
-    running: Arc<Mutex<HashMap<OrderId, (What, CancellationToken)>>>,
+    running: Arc<Mutex<HashMap<Debt, (What, CancellationToken)>>>,
 }
 
 /// Which attempt, and whether it is only looked up: its order is off.
@@ -63,8 +62,8 @@ impl Drive {
 
     /// Has an attempt made.
     pub(super) fn pay(&self, attempt: ToMake) {
-        let (order_id, what) = (attempt.owed.order_id, what(&attempt.owed));
-        let before = self.running().insert(order_id, (what, CancellationToken::new()));
+        let (debt, what) = (attempt.owed.debt(), what(&attempt.owed));
+        let before = self.running().insert(debt, (what, CancellationToken::new()));
         if let Some((_, before)) = before {
             before.cancel();
         }
@@ -72,9 +71,9 @@ impl Drive {
         let _ = self.signals.send(Signal::Owed(Box::new(attempt)));
     }
 
-    /// Has nothing more done for an order. A call that is out stays out: its result is recorded.
-    pub(super) fn settled(&self, order_id: OrderId) {
-        if let Some((_, token)) = self.running().remove(&order_id) {
+    /// Has nothing more done for it. A call that is out stays out: its result is recorded.
+    pub(super) fn settled(&self, debt: Debt) {
+        if let Some((_, token)) = self.running().remove(&debt) {
             token.cancel();
         }
     }
@@ -89,11 +88,11 @@ impl Drive {
     /// What ends an attempt; none when it is no longer owed.
     pub(super) fn token(&self, owed: &Owed) -> Option<CancellationToken> {
         let running = self.running();
-        let (running, token) = running.get(&owed.order_id)?;
+        let (running, token) = running.get(&owed.debt())?;
         (*running == what(owed)).then(|| token.clone())
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<OrderId, (What, CancellationToken)>> {
+    fn running(&self) -> MutexGuard<'_, HashMap<Debt, (What, CancellationToken)>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -102,28 +101,28 @@ impl Drive {
 #[derive(Default)]
 pub(super) struct Waiting {
     attempts: DelayQueue<Box<ToMake>>,
-    by_order: HashMap<OrderId, (What, Key)>,
+    by_debt: HashMap<Debt, (What, Key)>,
 }
 
 impl Waiting {
     /// Has an attempt wait for a timer, and not much longer than `wait`.
     pub(super) fn put(&mut self, attempt: Box<ToMake>, wait: Duration) {
-        let (order_id, what) = (attempt.owed.order_id, what(&attempt.owed));
+        let (debt, what) = (attempt.owed.debt(), what(&attempt.owed));
         let key = self.attempts.insert(attempt, wait.saturating_add(OVERDUE));
-        if let Some((_, before)) = self.by_order.insert(order_id, (what, key)) {
+        if let Some((_, before)) = self.by_debt.insert(debt, (what, key)) {
             self.attempts.try_remove(&before);
         }
     }
 
     /// The attempt that a timer tells of; none when it does not wait any more.
     pub(super) fn due(&mut self, due: RetryDue) -> Option<Box<ToMake>> {
-        let (waits, key) = self.by_order.get(&due.order_id)?;
+        let (waits, key) = self.by_debt.get(&due.debt)?;
         // A look is not what a timer is for.
         if *waits != (due.attempt, false) {
             return None;
         }
         let found = self.attempts.try_remove(key)?;
-        self.by_order.remove(&due.order_id);
+        self.by_debt.remove(&due.debt);
         Some(found.into_inner())
     }
 
@@ -132,7 +131,7 @@ impl Waiting {
         match self.attempts.next().await {
             Some(attempt) => {
                 let attempt = attempt.into_inner();
-                self.by_order.remove(&attempt.owed.order_id);
+                self.by_debt.remove(&attempt.owed.debt());
                 attempt
             }
             None => std::future::pending().await,
@@ -143,8 +142,9 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Sequence;
     use crate::domain::fixtures::{T0, amount, currency, order, token};
+    use crate::domain::{OrderId, Sequence};
+    use crate::view::owed::Way;
 
     const PAUSE: Duration = Duration::from_secs(20);
 
@@ -155,7 +155,7 @@ mod tests {
             idempotency_key: token(&format!("{order_id}-{attempt}")),
             amount_minor: amount(1_000),
             currency: currency("EUR"),
-            payment_method_token: token("tok_visa"),
+            way: Way::Charge { payment_method_token: token("tok_visa") },
             asked_at_ms: T0,
             not_before_ms: Some(T0),
             off: false,
@@ -163,6 +163,10 @@ mod tests {
             event_seq: Sequence(7),
         };
         Box::new(ToMake { owed, may_be_out: false })
+    }
+
+    fn due_of(n: u8, attempt: u8) -> RetryDue {
+        RetryDue { debt: Debt::charge(order(n)), attempt }
     }
 
     fn made(found: Option<Box<ToMake>>) -> Option<(OrderId, u8)> {
@@ -173,7 +177,7 @@ mod tests {
     async fn a_timer_that_fires_twice_makes_its_attempt_once() {
         let mut waiting = Waiting::default();
         waiting.put(attempt(order(1), 2), PAUSE);
-        let due = RetryDue { order_id: order(1), attempt: 2 };
+        let due = due_of(1, 2);
         assert_eq!(made(waiting.due(due)), Some((order(1), 2)));
         assert_eq!(made(waiting.due(due)), None);
     }
@@ -183,10 +187,10 @@ mod tests {
         let mut waiting = Waiting::default();
         waiting.put(attempt(order(1), 2), PAUSE);
         waiting.put(attempt(order(1), 3), PAUSE);
-        let due = |attempt| RetryDue { order_id: order(1), attempt };
+        let due = |attempt| due_of(1, attempt);
         assert_eq!(made(waiting.due(due(2))), None);
         assert_eq!(made(waiting.due(due(3))), Some((order(1), 3)));
-        assert_eq!(made(waiting.due(RetryDue { order_id: order(9), attempt: 2 })), None);
+        assert_eq!(made(waiting.due(due_of(9, 2))), None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -195,7 +199,7 @@ mod tests {
         let mut look = attempt(order(1), 2);
         look.owed.off = true;
         waiting.put(look, PAUSE);
-        assert_eq!(made(waiting.due(RetryDue { order_id: order(1), attempt: 2 })), None);
+        assert_eq!(made(waiting.due(due_of(1, 2))), None);
         assert_eq!(made(Some(waiting.overdue().await)), Some((order(1), 2)));
     }
 
@@ -223,7 +227,7 @@ mod tests {
         assert_eq!(made(Some(waiting.overdue().await)), Some((order(1), 2)));
         let waited = start.elapsed();
         assert!((PAUSE..PAUSE + OVERDUE * 2).contains(&waited), "{waited:?}");
-        assert_eq!(made(waiting.due(RetryDue { order_id: order(1), attempt: 2 })), None);
+        assert_eq!(made(waiting.due(due_of(1, 2))), None);
         assert_eq!(made(Some(waiting.overdue().await)), Some((order(2), 2)));
     }
 }

@@ -4,13 +4,22 @@
 //! are no acknowledgements; after a crash, what the bucket and the log still owe is driven again
 //! with the same keys.
 
+mod attempt;
+mod circuit;
 mod drive;
+mod gate;
 mod owed;
 mod pay;
+mod show;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod watch;
+mod word;
 
 pub use drive::Drive;
+pub use gate::ConnectorView;
 pub use owed::OwedProjection;
 pub use pay::{Payer, Payments};
+pub use show::Shows;
 pub use timers::hear_timers;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::domain::{OrderId, Retry, Sequence};
 use crate::engine::{Projection, ProjectionError, Reached, Taken};
 use crate::port::Message;
-use crate::view::owed::{Owed, OwedChange, change};
+use crate::view::owed::{Debt, Owed, OwedChange, change};
 use crate::wire::{Commit, Encoding};
 
 use super::drive::{Drive, ToMake};
@@ -15,14 +15,14 @@ use super::drive::{Drive, ToMake};
 /// An attempt that is asked for and recorded between two batches never touches the bucket.
 pub struct OwedProjection {
     prefix: String,
-    owed: HashMap<OrderId, Owed>,
+    owed: HashMap<Debt, Owed>,
     /// Keys in the bucket, as of the last batch.
-    stored: HashSet<OrderId>,
+    stored: HashSet<Debt>,
     /// Keys whose value in the bucket is not what is owed.
-    changed: HashSet<OrderId>,
+    changed: HashSet<Debt>,
     drive: Drive,
     /// What was asked for before the end of the log was reached: it may be settled further on.
-    held_back: Option<HashSet<OrderId>>,
+    held_back: Option<HashSet<Debt>>,
 }
 
 impl OwedProjection {
@@ -41,20 +41,19 @@ impl OwedProjection {
     }
 
     fn ask(&mut self, owed: Owed) {
-        let order_id = owed.order_id;
+        let debt = owed.debt();
         match &mut self.held_back {
-            Some(held_back) => drop(held_back.insert(order_id)),
+            Some(held_back) => drop(held_back.insert(debt)),
             None => self.drive.pay(ToMake { owed: owed.clone(), may_be_out: false }),
         }
-        self.owed.insert(order_id, owed);
+        self.owed.insert(debt, owed);
     }
 
     /// What was owed is owed by another attempt, later.
-    fn again(&mut self, sequence: Sequence, order_id: OrderId, retry: Retry) {
+    fn again(&mut self, sequence: Sequence, debt: Debt, retry: Retry) {
         // What is owed was asked for before, and whatever is written ahead of the position is at
         // least as new.
-        let Some(owed) = self.owed.get(&order_id).filter(|owed| owed.attempt < retry.attempt)
-        else {
+        let Some(owed) = self.owed.get(&debt).filter(|owed| owed.attempt < retry.attempt) else {
             return;
         };
         let next = Owed {
@@ -64,35 +63,42 @@ impl OwedProjection {
             event_seq: sequence,
             ..owed.clone()
         };
-        self.changed.insert(order_id);
+        self.changed.insert(debt);
         self.ask(next);
     }
 
-    /// An order is off. A call for it may be out, or have been: money that came is found out.
+    /// An order is off, or paid by another attempt. A call for it may be out, or have been: money
+    /// that came is found out.
     fn off(&mut self, sequence: Sequence, order_id: OrderId) {
-        let Some(owed) = self.owed.get(&order_id).filter(|owed| !owed.off) else { return };
+        let debt = Debt::charge(order_id);
+        let Some(owed) = self.owed.get(&debt).filter(|owed| !owed.off) else { return };
         let off = Owed { off: true, not_before_ms: None, event_seq: sequence, ..owed.clone() };
-        self.changed.insert(order_id);
+        self.changed.insert(debt);
         self.ask(off);
     }
 
+    fn paid(&mut self, sequence: Sequence, order_id: OrderId, attempt: u8) {
+        self.told(Debt::charge(order_id), attempt);
+        self.off(sequence, order_id);
+    }
+
     /// What became of an attempt is in the log.
-    fn told(&mut self, order_id: OrderId, attempt: u8) {
-        if self.owed.get(&order_id).is_some_and(|owed| owed.attempt == attempt) {
-            self.settle(order_id);
+    fn told(&mut self, debt: Debt, attempt: u8) {
+        if self.owed.get(&debt).is_some_and(|owed| owed.attempt == attempt) {
+            self.settle(debt);
         }
     }
 
-    fn settle(&mut self, order_id: OrderId) {
-        if self.owed.remove(&order_id).is_none() {
+    fn settle(&mut self, debt: Debt) {
+        if self.owed.remove(&debt).is_none() {
             return;
         }
-        self.drive.settled(order_id);
+        self.drive.settled(debt);
         // What came and went since the last batch is not written at all.
-        if self.stored.contains(&order_id) {
-            self.changed.insert(order_id);
+        if self.stored.contains(&debt) {
+            self.changed.insert(debt);
         } else {
-            self.changed.remove(&order_id);
+            self.changed.remove(&debt);
         }
     }
 }
@@ -115,13 +121,16 @@ impl Projection for OwedProjection {
         for (_, record) in unseen {
             match change((sequence, commit.head.at), record) {
                 Some(OwedChange::Asked(owed)) => {
-                    self.changed.insert(owed.order_id);
+                    self.changed.insert(owed.debt());
                     self.ask(*owed);
                 }
-                Some(OwedChange::Again(order_id, retry)) => self.again(sequence, order_id, retry),
-                Some(OwedChange::Settled(order_id)) => self.settle(order_id),
+                Some(OwedChange::Again(debt, retry)) => self.again(sequence, debt, retry),
+                Some(OwedChange::Settled(debt)) => self.settle(debt),
+                Some(OwedChange::Paid(order_id, attempt)) => {
+                    self.paid(sequence, order_id, attempt);
+                }
                 Some(OwedChange::Off(order_id)) => self.off(sequence, order_id),
-                Some(OwedChange::Told(order_id, attempt)) => self.told(order_id, attempt),
+                Some(OwedChange::Told(debt, attempt)) => self.told(debt, attempt),
                 None => {}
             }
         }
@@ -140,19 +149,19 @@ impl Projection for OwedProjection {
 
     fn take(&mut self, limit: usize) -> Result<Taken, ProjectionError> {
         let mut messages = Vec::new();
-        let taken: Vec<OrderId> = self.changed.iter().take(limit).copied().collect();
-        for order_id in taken {
-            self.changed.remove(&order_id);
-            let subject = || format!("{}{order_id}", self.prefix);
-            match self.owed.get(&order_id) {
+        let taken: Vec<Debt> = self.changed.iter().take(limit).copied().collect();
+        for debt in taken {
+            self.changed.remove(&debt);
+            let subject = || format!("{}{debt}", self.prefix);
+            match self.owed.get(&debt) {
                 Some(owed) => {
                     let payload = Encoding::Json
                         .write(owed)
                         .map_err(|error| ProjectionError(error.to_string()))?;
-                    self.stored.insert(order_id);
+                    self.stored.insert(debt);
                     messages.push(Message { subject: subject(), payload, ..Message::default() });
                 }
-                None if self.stored.remove(&order_id) => {
+                None if self.stored.remove(&debt) => {
                     let headers = vec![("KV-Operation", "DEL".to_owned())];
                     messages.push(Message { subject: subject(), headers, ..Message::default() });
                 }
@@ -172,14 +181,14 @@ impl Projection for OwedProjection {
     fn restore(&mut self, value: &[u8]) -> Result<(), ProjectionError> {
         let owed: Owed =
             Encoding::Json.read(value).map_err(|error| ProjectionError(error.to_string()))?;
-        self.stored.insert(owed.order_id);
+        self.stored.insert(owed.debt());
         self.ask(owed);
         Ok(())
     }
 
     fn caught_up(&mut self) {
-        for order_id in self.held_back.take().into_iter().flatten() {
-            if let Some(owed) = self.owed.get(&order_id) {
+        for debt in self.held_back.take().into_iter().flatten() {
+            if let Some(owed) = self.owed.get(&debt) {
                 self.drive.pay(ToMake { owed: owed.clone(), may_be_out: true });
             }
         }

@@ -4,17 +4,22 @@ use std::time::Instant;
 
 use tracing::Span;
 
+use super::word::Word;
 use crate::domain::payment::{DeclineClass, DeclineClasses};
-use crate::domain::{PaymentResult, Token, TraceParent};
+use crate::domain::{Token, TraceParent};
 use crate::port::GatewayError;
 use crate::telemetry::names::{attribute, span};
 use crate::telemetry::{self, Kind, set, set_count};
-use crate::view::owed::Owed;
+use crate::view::owed::{Owed, Way};
 
 /// The span around one attempt: every call of it, and telling the committer.
 pub(super) fn payment(owed: &Owed, connector: &Token) -> Span {
     let trace = owed.trace.as_ref().map(TraceParent::as_str);
-    let payment = telemetry::child(trace, Kind::Internal, || span::PAYMENT.to_owned());
+    let name = match owed.way {
+        Way::Charge { .. } => span::PAYMENT,
+        Way::Refund { .. } => span::GIVE_BACK,
+    };
+    let payment = telemetry::child(trace, Kind::Internal, || name.to_owned());
     if !payment.is_disabled() {
         set(&payment, attribute::ORDER_ID, owed.order_id.to_string());
         set(&payment, attribute::CONNECTOR, connector.to_string());
@@ -24,16 +29,20 @@ pub(super) fn payment(owed: &Owed, connector: &Token) -> Span {
 }
 
 /// One call to a provider, under way.
-pub(super) struct Call {
+pub(super) struct Called {
     started: Instant,
     span: Span,
 }
 
-impl Call {
+impl Called {
     /// A call that goes out now.
-    pub(super) fn start(connector: &Token) -> Self {
+    pub(super) fn start(connector: &Token, way: &Way) -> Self {
         let around = telemetry::current();
-        let span = telemetry::child(around.as_deref(), Kind::Client, || span::CHARGE.to_owned());
+        let name = match way {
+            Way::Charge { .. } => span::CHARGE,
+            Way::Refund { .. } => span::REFUND,
+        };
+        let span = telemetry::child(around.as_deref(), Kind::Client, || name.to_owned());
         if !span.is_disabled() {
             set(&span, attribute::CONNECTOR, connector.to_string());
         }
@@ -49,7 +58,7 @@ impl Call {
     pub(super) fn end(
         self,
         (connector, classes): (&Token, &DeclineClasses),
-        answer: &Result<PaymentResult, GatewayError>,
+        answer: &Result<Word, GatewayError>,
     ) {
         let (result, class) = in_words(answer, |code| classes.of(connector, code));
         set(&self.span, attribute::RESULT, result);
@@ -64,29 +73,29 @@ impl Call {
 
 /// What came of a call, and whose it is to do something about it.
 fn in_words(
-    answer: &Result<PaymentResult, GatewayError>,
+    answer: &Result<Word, GatewayError>,
     class: impl Fn(&Token) -> DeclineClass,
 ) -> (&'static str, &'static str) {
     match answer {
-        Ok(PaymentResult::Captured { .. }) => ("captured", "none"),
-        Ok(PaymentResult::Declined { code }) => ("declined", class(code).name()),
-        Ok(PaymentResult::Failed { .. })
-        | Err(GatewayError::Unavailable(_) | GatewayError::Misconfigured(_)) => ("failed", "infra"),
-        Ok(PaymentResult::Unknown) | Err(GatewayError::Unknown(_)) => ("unknown", "infra"),
+        Ok(word) => word.in_words(class),
+        Err(GatewayError::Unavailable(_) | GatewayError::Misconfigured(_)) => ("failed", "infra"),
+        Err(GatewayError::Unknown(_)) => ("unknown", "infra"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::PaymentResult;
 
     #[test]
     fn a_provider_that_says_no_is_told_from_one_that_says_nothing() {
         let simulated = "simulated".parse().unwrap();
         let in_words =
             |answer: &_| in_words(answer, |code| DeclineClasses::default().of(&simulated, code));
-        let declined =
-            |code: &str| in_words(&Ok(PaymentResult::Declined { code: code.parse().unwrap() }));
+        let declined = |code: &str| {
+            in_words(&Ok(Word::Charge(PaymentResult::Declined { code: code.parse().unwrap() })))
+        };
         assert_eq!(declined("lost_card"), ("declined", "hard"));
         assert_eq!(declined("do_not_honor"), ("declined", "soft"));
         let away = Err(GatewayError::Unavailable("closed".into()));

@@ -8,7 +8,7 @@ use super::{assert_folds_once, json, last, seen, shop_with_an_order, shop_with_m
 use crate::domain::fixtures::*;
 use crate::domain::{AttentionKind, Event, PaymentResult, Refusal, Sequence, TraceParent};
 use crate::view::attention::item;
-use crate::view::owed::{OwedChange, change};
+use crate::view::owed::{Debt, OwedChange, change};
 use crate::view::{LATENCY_EDGES_MS, MinuteSlot, MinuteView};
 
 fn minute(shop: &Shop) -> MinuteView {
@@ -112,13 +112,14 @@ fn a_payment_is_owed_from_its_order_until_its_end_is_in_the_log() {
             "event_seq": 4,
         })
     );
-    let settled = [OwedChange::Settled(order(1))];
+    let settled = [OwedChange::Settled(Debt::charge(order(1)))];
     let ended = |end: &dyn Fn(&mut Shop)| {
         let mut shop = shop.clone();
         end(&mut shop);
         changes(&shop)
     };
-    assert_eq!(ended(&|shop| drop(shop.send(&capture(order(1), 1_000)))), settled);
+    let paid = ended(&|shop| drop(shop.send(&capture(order(1), 1_000))));
+    assert_eq!(paid, [OwedChange::Paid(order(1), 1)]);
     let declined = ended(&|shop| drop(shop.send(&decline(order(1), "lost_card"))));
     assert_eq!(declined.first(), settled.first());
     let asked = ended(&|shop| drop(shop.send(&decline(order(1), "insufficient_funds"))));
@@ -135,7 +136,7 @@ fn a_payment_is_owed_from_its_order_until_its_end_is_in_the_log() {
         shop.send(&cancel(order(1)));
         shop.send(&decline(order(1), "lost_card"));
     });
-    assert_eq!(told, [OwedChange::Told(order(1), 1)]);
+    assert_eq!(told, [OwedChange::Told(Debt::charge(order(1)), 1)]);
     // Nobody can say: it stays owed as it was.
     let unknown = record(order(1), 1, PaymentResult::Unknown);
     assert_eq!(ended(&|shop| drop(shop.send(&unknown))), []);
@@ -184,12 +185,14 @@ fn what_a_human_must_look_at() {
     shop.send(&unusable(Refusal::invalid("body.sku", "is empty")).under(command_made(T0, 1)));
     shop.send(&reprice("jug", 1));
     assert_eq!(items(&shop).len(), 2);
-    shop.send(&cancel(order(1)));
-    shop.send(&capture(order(1), 1_000));
-    let late = items(&shop).pop().unwrap();
-    assert_eq!((&late["kind"], &late["id"]), (&json!("late_payment"), &json!(order(1))));
-    assert!(late["reason"].as_str().unwrap().contains("10.00 EUR captured as pay-1"));
-    for kind in [AttentionKind::AmountMismatch, AttentionKind::DoubleCapture] {
+    // Money that settles itself is no reason to look; another amount than was owed is.
+    shop.send(&capture(order(1), 999));
+    let wrong = items(&shop).pop().unwrap();
+    assert_eq!((&wrong["kind"], &wrong["id"]), (&json!("amount_mismatch"), &json!(order(1))));
+    assert!(wrong["reason"].as_str().unwrap().contains("9.99 EUR captured as pay-1"));
+    shop.send(&capture_as("pay-2", order(1), 1_000));
+    assert_eq!(items(&shop).len(), 3);
+    for kind in [AttentionKind::LatePayment, AttentionKind::RefundFailed] {
         let record = did(cancel(order(1)), vec![attention(kind, order(1), "why")]).remove(0);
         assert_eq!(item(at(1), T0, &record[0]).unwrap().kind, kind.name());
     }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{assert_folds_once, json, seen, shop_with_an_order, shop_with_mugs};
+use crate::domain::RefundResult;
 use crate::domain::fixtures::*;
 use crate::view::{OrderView, View};
 
@@ -118,25 +119,92 @@ fn an_order_that_was_rejected_says_what_was_short() {
 }
 
 #[test]
-fn an_order_whose_money_needs_a_human() {
+fn an_order_whose_money_goes_back() {
+    let names = ["state", "reason", "off", "money"];
+    let refund = |state: &str, reason: &str, of: &str, minor: u64| {
+        json!({
+            "refund": 1, "state": state, "reason": reason, "capture_ref": of,
+            "amount_minor": minor, "currency": "EUR", "attempt": 1
+        })
+    };
+    let capture_of = |of: &str, minor: u64| {
+        let currency = "EUR";
+        json!({"provider_ref": of, "amount_minor": minor, "currency": currency})
+    };
     let mut late = shop_with_an_order(order(1));
     late.send(&cancel(order(1)));
     late.send(&capture(order(1), 1_000));
-    let (names, human) = (["state", "reason"], "needs_attention");
-    assert_eq!(fields(&late, &names), json!({"state": human, "reason": "late_payment"}));
+    let money = |state: &str| {
+        let refund = refund(state, "late_payment", "pay-1", 1_000);
+        json!({"captures": [capture_of("pay-1", 1_000)], "refunds": [refund]})
+    };
+    assert_eq!(
+        fields(&late, &names),
+        json!({
+            "state": "refunding", "reason": "requested", "off": true,
+            "money": money("requested")
+        })
+    );
+    let done = RefundResult::Refunded { provider_ref: token("re-1") };
+    late.send(&record_refund(order(1), (1, 1), done));
+    let mut said = money("refunded");
+    said["refunds"][0]["provider_ref"] = json!("re-1");
+    assert_eq!(
+        fields(&late, &names),
+        json!({"state": "refunded", "reason": "requested", "off": true, "money": said})
+    );
 
     let mut wrong = shop_with_an_order(order(1));
     wrong.send(&capture(order(1), 1));
-    assert_eq!(fields(&wrong, &names), json!({"state": human, "reason": "amount_mismatch"}));
+    wrong.send(&record_refund(
+        order(1),
+        (1, 1),
+        RefundResult::Declined { code: token("expired_or_canceled_card") },
+    ));
+    let mut refused = refund("failed", "amount_mismatch", "pay-1", 1);
+    refused["code"] = json!("expired_or_canceled_card");
+    refused["class"] = json!("hard");
+    assert_eq!(
+        fields(&wrong, &names),
+        json!({
+            "state": "needs_attention", "reason": "amount_mismatch", "off": true,
+            "money": {"captures": [capture_of("pay-1", 1)], "refunds": [refused]}
+        })
+    );
 
     // The goods stay the buyer's, whatever becomes of the second payment.
     let mut twice = shop_with_an_order(order(1));
     twice.send(&capture(order(1), 1_000));
     twice.send(&capture_as("pay-2", order(1), 1_000));
-    assert_eq!(fields(&twice, &names), json!({"state": "confirmed", "reason": "double_capture"}));
+    assert_eq!(fields(&twice, &["state", "off"]), json!({"state": "confirmed", "off": null}));
     for shop in [late, wrong, twice] {
         assert_folds_once::<OrderView>(&shop, &order(1));
     }
+}
+
+#[test]
+fn an_order_that_left_in_parts_and_came_back() {
+    let mut shop = shop_with_an_order(order(1));
+    shop.send(&capture(order(1), 1_000));
+    shop.send(&ship(order(1), "s-1", &[("mug", 1)]));
+    assert_eq!(fields(&shop, &["state"]), json!({"state": "confirmed"}));
+    shop.send(&fulfil(order(1), "s-2"));
+    shop.send(&take_back(order(1), "b-1", &[("mug", 2, 1)]));
+    assert_eq!(
+        fields(&shop, &["state", "shipment_ref", "shipments", "returns"]),
+        json!({
+            "state": "fulfilled",
+            "shipment_ref": "s-2",
+            "shipments": [
+                {"shipment_ref": "s-1", "lines": [{"sku": "mug", "quantity": 1}]},
+                {"shipment_ref": "s-2"},
+            ],
+            "returns": [
+                {"return_ref": "b-1", "lines": [{"sku": "mug", "quantity": 2, "restock": 1}]},
+            ],
+        })
+    );
+    assert_folds_once::<OrderView>(&shop, &order(1));
 }
 
 #[test]
@@ -157,7 +225,7 @@ fn money_after_a_decline_replaces_what_the_decline_said() {
     });
     assert_eq!(
         fields(&shop, &["state", "reason", "payment"]),
-        json!({"state": "needs_attention", "reason": "late_payment", "payment": payment})
+        json!({"state": "confirmed", "reason": null, "payment": payment})
     );
 }
 

@@ -54,6 +54,11 @@ impl Child {
         Self::start(command, url)
     }
 
+    /// Starts a retry scheduler that reaches its server at `url`.
+    pub(crate) fn retry_scheduler(url: &str) -> Self {
+        Self::start(command(Role::RetryScheduler), url)
+    }
+
     fn start(command: ChildCommand, url: &str) -> Self {
         let ChildCommand { program, arguments, variables } = command;
         let mut command = Command::new(program);

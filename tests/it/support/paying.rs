@@ -44,7 +44,7 @@ pub(crate) async fn place(client: &Client, method: &str) -> OrderId {
 
 /// The log holds what it promises, and the provider's books say the same of the money.
 pub(crate) async fn prove_money(shop: &Shop) {
-    books_balance(shop, &Truth::of(shop).await);
+    books_balance(shop, &Truth::of(shop).await).await;
     let verified = verify_log(&shop.events().await, &shop.subjects, |_| {}).await.unwrap();
     assert!(verified.violations.is_empty(), "{:#?}", verified.violations);
 }

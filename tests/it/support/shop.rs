@@ -45,6 +45,14 @@ impl Shop {
         Self { nats, setup, subjects, books }
     }
 
+    /// Has the provider be in other moods.
+    pub(crate) fn with_moods(mut self, change: impl FnOnce(&mut Simulation)) -> Self {
+        let mut moods = Simulation::default();
+        change(&mut moods);
+        self.setup.gateway = gateway(moods, &self.books);
+        self
+    }
+
     /// Starts roles in this process.
     pub(crate) async fn start(&self, roles: &[Role]) -> Running {
         start(&self.setup, roles).await.unwrap()

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use kassa::domain::{Address, CommandId, Event, OrderId, PaymentResult, Sequence};
+use kassa::domain::order::RefundState;
+use kassa::domain::{Address, CommandId, Event, OrderId, RefundReason, Sequence, Timestamp};
 use kassa::engine::{Error, verify_log};
-use kassa::gateway::ChargeLine;
 use kassa::nats::JsLog;
-use kassa::port::{Log, ReadError, Tail};
+use kassa::port::{Log, Movement, ReadError, Tail};
 use kassa::role::committer::read_to_end;
+use kassa::role::reconcile::{Period, reconcile};
 use kassa::view::{OrderView, StockView, View};
 use kassa::wire::{Commit, Encoding, OutcomeKind, Position, Snapshot, Subjects};
 
@@ -166,26 +167,46 @@ pub(crate) async fn values<V: View>(bucket: &JsLog, name: &str) -> HashMap<Strin
     found
 }
 
-/// What the provider's books say is what the log says (I5): an order is confirmed when its total
-/// was taken, once; nobody else paid.
-pub(crate) fn books_balance(shop: &Shop, truth: &Truth) {
-    let mut taken: HashMap<OrderId, Vec<ChargeLine>> = HashMap::new();
-    for line in shop.charges() {
-        if matches!(line.result, PaymentResult::Captured { .. }) {
-            taken.entry(line.order_id).or_default().push(line);
-        }
+/// What the provider's books say is what the log says (I5): every sum that moved is recorded, a
+/// confirmed order was paid its total once and nothing kept beside it, and an order that is off has
+/// its money back. Nobody else paid.
+pub(crate) async fn books_balance(shop: &Shop, truth: &Truth) {
+    let always = Period { from: Timestamp(0), until: Timestamp(u64::MAX / 2) };
+    let events = shop.events().await;
+    let reconciled =
+        reconcile((&events, &shop.subjects), &*shop.setup.gateway, always).await.unwrap();
+    assert!(reconciled.differences.is_empty(), "{:#?}", reconciled.differences);
+    let mut kept: HashMap<OrderId, i128> = HashMap::new();
+    for line in shop.books() {
+        let Some(moved) = line.moved() else { continue };
+        let minor = i128::from(moved.amount.minor());
+        *kept.entry(moved.order_id.unwrap()).or_default() += match moved.movement {
+            Movement::Captured => minor,
+            Movement::Refunded => -minor,
+        };
     }
-    let mut totals = HashMap::new();
-    for (_, _, event) in truth.events() {
-        if let Event::OrderPlaced(placed) = event {
-            totals.insert(placed.order_id, placed.total_minor);
-        } else if let Event::OrderConfirmed(confirmed) = event {
-            let lines = taken.remove(&confirmed.order_id).unwrap_or_default();
-            let amounts: Vec<_> = lines.iter().map(|line| line.amount_minor).collect();
-            assert_eq!(amounts, [totals[&confirmed.order_id]], "{}", confirmed.order_id);
-        }
+    let placed = truth.events().filter_map(|(_, _, event)| {
+        let Event::OrderPlaced(placed) = event else { return None };
+        Some(placed.order_id)
+    });
+    for order_id in placed {
+        let order = truth.state.market.order(order_id).unwrap();
+        let of_goodwill = order.money.refunds.iter().filter(|refund| {
+            refund.reason == RefundReason::Requested
+                && matches!(refund.state, RefundState::Done { .. })
+        });
+        let given: i128 = of_goodwill.map(|refund| i128::from(refund.amount.minor())).sum();
+        let owed = match order.state() {
+            "confirmed" | "fulfilled" => i128::from(order.basket.total.minor()) - given,
+            "cancelled" | "refunded" => 0,
+            // What comes of these is still open.
+            _ => continue,
+        };
+        let kept = kept.remove(&order_id).unwrap_or_default();
+        assert_eq!(kept, owed, "{order_id} is {}", order.state());
     }
-    assert!(taken.is_empty(), "money for orders that are not confirmed: {taken:?}");
+    kept.retain(|order_id, _| truth.state.market.order(*order_id).is_none());
+    assert!(kept.is_empty(), "money for orders that nobody placed: {kept:?}");
 }
 
 /// Everything that must hold (I1 to I5, I7 to I9, I11, I15) once a fault is over, for buyers who
@@ -196,7 +217,7 @@ pub(crate) async fn prove(shop: &Shop, answers: &[Answer]) -> Truth {
     let verified = verify_log(&shop.events().await, &shop.subjects, |_| {}).await.unwrap();
     assert!(verified.violations.is_empty(), "{:#?}", verified.violations);
     assert!(truth.state.chain.head <= verified.end);
-    books_balance(shop, &truth);
+    books_balance(shop, &truth).await;
     view_is_the_fold::<OrderView>(shop, &truth, "orders").await;
     view_is_the_fold::<StockView>(shop, &truth, "stock").await;
     // Who asks again is told the same.

@@ -61,22 +61,10 @@ fn cancelling() {
             then: repeats(crate::domain::Address::new(crate::domain::Sequence(4), 1)),
         },
         Case {
-            name: "once paid, an order cannot simply be called off",
-            given: confirmed_order(),
-            when: cancel(anna),
-            then: wrong("confirmed"),
-        },
-        Case {
             name: "what has left cannot be called off",
             given: shipped(),
             when: cancel(anna),
             then: wrong("fulfilled"),
-        },
-        Case {
-            name: "while a human looks at its money, an order cannot be called off",
-            given: in_human_hands(),
-            when: cancel(anna),
-            then: wrong("needs_attention"),
         },
         Case {
             name: "an order nobody knows",

@@ -243,6 +243,7 @@ fn ids_are_forgotten_alike_by_whoever_folds() {
     shop.send(&receive("mug", 5, "first"));
     shop.send(&place(order(1), &mugs()));
     shop.send(&cancel(order(1)));
+    shop.send(&decline(order(1), "lost_card"));
     shop.send(&place(order(2), &mugs()));
     shop.send(&capture(order(2), 500));
     shop.send(&place(order(3), &[line("mug", 99)]));

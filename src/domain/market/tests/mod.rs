@@ -2,10 +2,13 @@
 
 mod cancelling;
 mod catalogue;
+mod goods;
 mod holds;
 mod identity;
+mod late;
 mod paying;
 mod placing;
 mod properties;
+mod refunding;
 mod retrying;
 mod stock;

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 
 use crate::domain::fixtures::*;
 use crate::domain::market::{Intent, Request, Verdict};
-use crate::domain::{Address, Command, Market, PaymentResult, Policy, Sequence, Source};
+use crate::domain::{
+    Address, Command, Market, PaymentResult, Policy, RefundResult, Sequence, Source,
+};
 
 /// What comes next.
 #[derive(Clone, Debug)]
@@ -51,6 +53,17 @@ fn any_result() -> impl Strategy<Value = PaymentResult> {
     ]
 }
 
+fn any_refund_result() -> impl Strategy<Value = RefundResult> {
+    let code = prop_oneof![Just("processing_error"), Just("expired_or_canceled_card")];
+    let refunded = |n: u8| RefundResult::Refunded { provider_ref: token(&format!("re-{n}")) };
+    prop_oneof![
+        4 => (1u8..=3).prop_map(refunded),
+        3 => code.prop_map(|code| RefundResult::Declined { code: token(code) }),
+        1 => Just(RefundResult::Failed { code: token("gateway_unavailable") }),
+        2 => Just(RefundResult::Unknown),
+    ]
+}
+
 /// Mostly one that may have been asked for.
 fn any_attempt() -> impl Strategy<Value = u8> {
     prop_oneof![9 => Just(1), 6 => Just(2), 4 => Just(3), 3 => Just(4), 1 => Just(5)]
@@ -78,6 +91,16 @@ fn any_command() -> impl Strategy<Value = Request> {
         2 => (any_order(), any_method()).prop_map(|(id, method)| change(id, method)),
         2 => any_order().prop_map(cancel),
         2 => (any_order(), 1u8..=2).prop_map(|(id, n)| fulfil(id, &format!("s-{n}"))),
+        2 => (any_order(), any_sku(), 1u32..=2, 1u8..=3)
+            .prop_map(|(id, sku, units, n)| ship(id, &format!("s-{n}"), &[(sku, units)])),
+        2 => (any_order(), any_sku(), (1u32..=2, 0u32..=2), 1u8..=2)
+            .prop_map(|(id, sku, (units, good), n)| {
+                take_back(id, &format!("b-{n}"), &[(sku, units, good)])
+            }),
+        3 => (any_order(), 1u8..=3, proptest::option::of(1u64..=3))
+            .prop_map(|(id, n, units)| refund(id, &format!("c-{n}"), units.map(|n| n * PRICE / 2))),
+        6 => (any_order(), 1u16..=3, any_attempt(), any_refund_result())
+            .prop_map(|(id, n, attempt, result)| record_refund(id, (n, attempt), result)),
     ];
     // Most commands have an id of their own; some come under one that was used before. Orders and
     // money do not: their own ids tell them apart, and which command they came under is not kept.
@@ -142,13 +165,14 @@ proptest! {
             verifier.begin(commit.at, Sequence::START);
             for (index, record) in (0..).zip(&commit.records) {
                 books.enter(record, commit.at);
-                prop_assert_eq!(verifier.enter(record), vec![]);
+                prop_assert_eq!(verifier.enter(record), vec![], "{:?}", record);
                 market.evolve(Address::new(commit.sequence, index), record).unwrap();
             }
             market.finish(commit.at);
             books.agree_with(&market);
             prop_assert_eq!(verifier.end().1, vec![]);
         }
+        prop_assert_eq!(verifier.close(Some(&market)), vec![]);
     }
 
     /// A command that is sent again gets the answer it got, and nothing is appended.

@@ -39,7 +39,22 @@ fn good(kind: CommandKind) -> Value {
             "order_id": order_id, "attempt": 1, "connector": "simulated", "result": money
         }),
         CommandKind::CancelOrder => json!({"order_id": order_id, "reason": "changed my mind"}),
-        CommandKind::FulfilOrder => json!({"order_id": order_id, "shipment_ref": "s-1"}),
+        CommandKind::FulfilOrder => json!({
+            "order_id": order_id, "shipment_ref": "s-1",
+            "lines": [{"sku": "mug", "quantity": 1}]
+        }),
+        CommandKind::RefundOrder => json!({
+            "order_id": order_id, "amount_minor": 500, "currency": "EUR",
+            "reason": "a scratch", "reference": "c-1"
+        }),
+        CommandKind::RecordRefund => json!({
+            "order_id": order_id, "refund": 1, "attempt": 1, "connector": "simulated",
+            "result": {"refunded": {"provider_ref": "re-1"}}
+        }),
+        CommandKind::ReturnLines => json!({
+            "order_id": order_id, "return_ref": "b-1",
+            "lines": [{"sku": "mug", "quantity": 1, "restock": 1}]
+        }),
     };
     json!({"command_id": ID, "body": body})
 }

@@ -1,0 +1,174 @@
+//! Where calls to a provider wait for their turn.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::circuit::{Circuit, CircuitState, Leave};
+use crate::domain::{Timestamp, Token};
+use crate::port::GatewayError;
+use crate::telemetry;
+
+/// How a payer gets on with its provider, for whoever looks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectorView {
+    /// The provider.
+    pub connector: Token,
+    /// `closed` while calls go out, `open` while none does, `half_open` in between.
+    pub circuit: String,
+    /// Since when.
+    pub since_ms: Timestamp,
+    /// The last thing that went wrong with a call; none while all is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// Lets calls out, as many as the provider bears.
+#[derive(Debug)]
+pub(super) struct Gate {
+    circuit: Mutex<Circuit>,
+    /// Somebody may go out, or should look again.
+    room: Notify,
+    shown: watch::Sender<Shown>,
+}
+
+/// The state of the circuit, and what is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Shown {
+    pub(super) state: CircuitState,
+    pub(super) problem: Option<String>,
+}
+
+/// Leave to make one call. Whoever drops it has made none.
+pub(super) struct Pass<'a> {
+    gate: &'a Gate,
+    open: bool,
+}
+
+impl Gate {
+    pub(super) fn new(most: usize) -> Self {
+        let shown = Shown { state: CircuitState::Closed, problem: None };
+        let circuit = Mutex::new(Circuit::new(most));
+        Self { circuit, room: Notify::new(), shown: watch::Sender::new(shown) }
+    }
+
+    /// Waits for leave to call.
+    pub(super) async fn enter(&self) -> Pass<'_> {
+        loop {
+            // Asked for before looking: what is freed in between is not missed.
+            let room = self.room.notified();
+            let leave = self.circuit().ask(Instant::now());
+            self.show(None);
+            match leave {
+                Leave::Go => {
+                    self.wake();
+                    return Pass { gate: self, open: true };
+                }
+                Leave::WaitForRoom => room.await,
+                Leave::WaitUntil(until) => tokio::select! {
+                    () = room => {}
+                    () = tokio::time::sleep_until(until) => {}
+                },
+            }
+        }
+    }
+
+    /// Wakes one who waits, when there is room; that one wakes the next.
+    fn wake(&self) {
+        if self.circuit().has_room() {
+            self.room.notify_one();
+        }
+    }
+
+    /// Whether a call may be repeated; a first one always may.
+    pub(super) fn may_repeat(&self, is_first: bool) -> bool {
+        if is_first {
+            self.circuit().earn();
+            return true;
+        }
+        self.circuit().spend()
+    }
+
+    /// What is shown, and when it changes.
+    pub(super) fn watch(&self) -> watch::Receiver<Shown> {
+        self.shown.subscribe()
+    }
+
+    fn show(&self, problem: Option<&GatewayError>) {
+        let state = self.circuit().state();
+        self.shown.send_if_modified(|shown| {
+            if shown.state == state {
+                return false;
+            }
+            shown.state = state;
+            shown.problem = match state {
+                CircuitState::Closed => None,
+                CircuitState::Open | CircuitState::HalfOpen => {
+                    problem.map(said).or_else(|| shown.problem.take())
+                }
+            };
+            match &shown.problem {
+                Some(problem) => warn!(circuit = state.name(), problem, "the provider"),
+                None => info!(circuit = state.name(), "the provider"),
+            }
+            true
+        });
+    }
+
+    fn circuit(&self) -> MutexGuard<'_, Circuit> {
+        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pass<'_> {
+    /// Tells what came of the call.
+    pub(super) fn end<T>(mut self, answer: &Result<T, GatewayError>) {
+        self.open = false;
+        let problem = answer.as_ref().err();
+        match problem {
+            None => self.gate.circuit().succeeded(),
+            Some(error) => {
+                let at_once = matches!(error, GatewayError::Misconfigured(_));
+                self.gate.circuit().failed(Instant::now(), at_once);
+            }
+        }
+        self.gate.show(problem);
+        self.gate.wake();
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            self.gate.circuit().back();
+            self.gate.wake();
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+fn said(error: &GatewayError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(deeper) = cause {
+        text.push_str(": ");
+        text.push_str(&deeper.to_string());
+        cause = deeper.source();
+    }
+    text
+}
+
+/// Sets the gauge of a connector's circuit.
+pub(super) fn measure(connector: &Token, state: CircuitState) {
+    if let Some(metrics) = telemetry::metrics() {
+        let degree = match state {
+            CircuitState::Closed => 0,
+            CircuitState::HalfOpen => 1,
+            CircuitState::Open => 2,
+        };
+        metrics.circuit(connector.as_str(), degree);
+    }
+}
