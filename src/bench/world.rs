@@ -47,6 +47,10 @@ pub struct WorldOptions {
     pub roles: Vec<Role>,
     /// How long a hold lasts.
     pub policy: Policy,
+    /// How the payer works.
+    pub payments: Payments,
+    /// The provider.
+    pub gateway: Arc<SimulatedGateway>,
 }
 
 /// Whose servers.
@@ -77,6 +81,18 @@ pub struct Embedded {
 }
 
 impl WorldOptions {
+    /// A shop as it is set by default, at a provider that is always well.
+    #[must_use]
+    pub fn new(servers: Servers, roles: Vec<Role>) -> Self {
+        Self {
+            servers,
+            roles,
+            policy: Policy::default(),
+            payments: Payments::default(),
+            gateway: Arc::new(SimulatedGateway::new(Simulation::default())),
+        }
+    }
+
     /// Copies of every stream.
     #[must_use]
     pub const fn replicas(&self) -> u64 {
@@ -132,8 +148,8 @@ impl World {
             queue: 8_192,
             pace: Paces::default(),
             feed: Encoding::MessagePack,
-            payments: Payments::default(),
-            gateway: Arc::new(SimulatedGateway::new(Simulation::default())),
+            payments: options.payments,
+            gateway: Arc::clone(&options.gateway),
             holder: format!("bench {}", std::process::id()),
         };
         let running = start(&setup, &options.roles).await?;

@@ -66,7 +66,7 @@ pub(super) fn setup(config: &Config) -> Result<Setup<SimulatedGateway>, anyhow::
         queue: config.committer.queue.count(),
         pace: paces,
         feed: config.feed.encoding.encoding(),
-        payments: Payments { concurrency: config.payer.concurrency.count() },
+        payments: Payments { concurrency: config.payer.concurrency.count(), ..Payments::default() },
         gateway: Arc::new(gateway(&config.gateway)?),
         holder: format!("kassa {}", std::process::id()),
     })

@@ -6,7 +6,7 @@ mod tests;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -35,7 +35,7 @@ pub struct Simulation {
     pub unavailable: u64,
     /// Calls that are carried out and whose answer is lost. Units: of 100,000.
     pub answer_lost: u64,
-    /// No call is taken from this long after the provider began, for so long.
+    /// No call is taken from this long after the first one, for so long.
     pub outage: Option<(Duration, Duration)>,
 }
 
@@ -50,7 +50,8 @@ pub struct SimulatedGateway {
     /// Without books: calls whose answer was lost, which is all that anybody asks after.
     lost: Mutex<HashSet<Token>>,
     calls: AtomicU64,
-    begun: Instant,
+    /// When it was called for the first time.
+    begun: OnceLock<Instant>,
 }
 
 impl SimulatedGateway {
@@ -58,7 +59,7 @@ impl SimulatedGateway {
     #[must_use]
     pub fn new(simulation: Simulation) -> Self {
         let (lost, calls) = (Mutex::default(), AtomicU64::new(0));
-        Self { simulation, ledger: None, lost, calls, begun: Instant::now() }
+        Self { simulation, ledger: None, lost, calls, begun: OnceLock::new() }
     }
 
     /// A provider that keeps its books in `file`.
@@ -93,7 +94,7 @@ impl SimulatedGateway {
     async fn taken(&self) -> Result<[u8; 8], GatewayError> {
         let call = self.calls.fetch_add(1, Ordering::Relaxed).to_le_bytes();
         self.take_time(&call).await;
-        let since = self.begun.elapsed();
+        let since = self.begun.get_or_init(Instant::now).elapsed();
         let out = self.simulation.outage;
         if out.is_some_and(|(from, lasts)| from <= since && since < from.saturating_add(lasts))
             || self.happens(self.simulation.unavailable, "unavailable", &call)

@@ -1,7 +1,6 @@
 //! Many buyers for few units, and a committer that is killed among them.
 
 use kassa::bench::{DuelOptions, DuelReport, Embedded, Nodes, Servers, WorldOptions, duel};
-use kassa::domain::Policy;
 use kassa::server::Sync;
 
 use crate::support::child::committer_command;
@@ -16,7 +15,7 @@ async fn fight(buyers: usize, skus: usize, stock: u32) -> DuelReport {
         nodes: Nodes::One,
         sync: Sync::Always,
     });
-    let world = WorldOptions { servers, roles: Vec::new(), policy: Policy::default() };
+    let world = WorldOptions::new(servers, Vec::new());
     let options = DuelOptions { world, buyers, skus, stock, committer: committer_command() };
     let report = duel(&options).await.unwrap();
     assert!(report.is_fair(), "{report:?}");

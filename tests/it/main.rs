@@ -25,6 +25,8 @@ mod retries;
 #[cfg(test)]
 mod server_faults;
 #[cfg(test)]
+mod storm;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod timers;

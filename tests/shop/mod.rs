@@ -9,7 +9,7 @@ use kassa::config::Environment;
 use kassa::domain::stock::StockDelta;
 use kassa::domain::{
     AdjustStock, Command, CommandId, Currency, Event, ListSku, OrderId, OrderLine, PlaceOrder,
-    Policy, Price, Quantity, Recorded, Sequence, Text, TraceParent,
+    Price, Quantity, Recorded, Sequence, Text, TraceParent,
 };
 use kassa::nats::{Client, JsLog};
 use kassa::port::{Clock, Commands, Log, SystemClock, Tail, new_uuid};
@@ -41,11 +41,7 @@ impl Shop {
             nodes: Nodes::One,
             sync: Sync::Default,
         };
-        let options = WorldOptions {
-            servers: Servers::Embedded(embedded),
-            roles: Role::ALL.to_vec(),
-            policy: Policy::default(),
-        };
+        let options = WorldOptions::new(Servers::Embedded(embedded), Role::ALL.to_vec());
         let world = World::start(&options).await.unwrap();
         let subjects = world.subjects();
         let connection = world.connect("edge").await.unwrap();

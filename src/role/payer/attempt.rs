@@ -55,6 +55,7 @@ pub(super) struct Attempt<G, M, C> {
     pub(super) classes: Arc<DeclineClasses>,
     /// Passed for each call, not for an attempt that waits for its next one.
     pub(super) gate: Arc<Gate>,
+    pub(super) hurry: u32,
     pub(super) stop: CancellationToken,
 }
 
@@ -111,7 +112,7 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
                     pauses = POLLS.into_iter();
                 }
                 Err(GatewayError::Unknown(cause)) => {
-                    warn!(order = %owed.order_id, %cause, "the outcome of a call is unknown");
+                    debug!(order = %owed.order_id, %cause, "the outcome of a call is unknown");
                     may_be_out = true;
                     if !silent && !owed.off {
                         silent = true;
@@ -204,7 +205,7 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
     }
 
     async fn pause(&self, pauses: &mut Pauses, token: &CancellationToken) -> Result<(), ()> {
-        let pause = pauses.next().unwrap_or(POLLS[4]);
+        let pause = pauses.next().unwrap_or(POLLS[4]) / self.hurry;
         tokio::select! {
             () = token.cancelled() => Err(()),
             () = self.stop.cancelled() => Err(()),

@@ -73,18 +73,22 @@ pub(super) struct Circuit {
     failures: u32,
     open_until: Option<Instant>,
     pause: Duration,
+    /// Pauses are divided by it.
+    hurry: u32,
     budget: u32,
 }
 
 impl Circuit {
-    pub(super) const fn new(most: usize) -> Self {
+    pub(super) fn new(most: usize, hurry: u32) -> Self {
+        let hurry = hurry.max(1);
         Self {
             most,
             limit: most,
             out: 0,
             failures: 0,
             open_until: None,
-            pause: PAUSE,
+            pause: PAUSE / hurry,
+            hurry,
             budget: BUDGET_MAX,
         }
     }
@@ -130,7 +134,7 @@ impl Circuit {
         self.failures = 0;
         // What was out when the provider went away says nothing about now.
         if self.open_until.is_none() {
-            self.pause = PAUSE;
+            self.pause = PAUSE / self.hurry;
             self.limit = self.limit.saturating_mul(2).min(self.most);
         }
     }
@@ -144,7 +148,7 @@ impl Circuit {
             return;
         }
         self.open_until = now.checked_add(self.pause);
-        self.pause = self.pause.saturating_mul(2).min(PAUSE_MAX);
+        self.pause = self.pause.saturating_mul(2).min(PAUSE_MAX / self.hurry);
         self.failures = 0;
     }
 
@@ -181,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_provider_that_fails_now_and_then_is_called_on() {
-        let (mut circuit, now) = (Circuit::new(100), Instant::now());
+        let (mut circuit, now) = (Circuit::new(100, 1), Instant::now());
         for _ in 0..50 {
             failing(&mut circuit, now, FAILURES - 1);
             assert_eq!(circuit.ask(now), Leave::Go);
@@ -192,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_provider_that_is_away_is_left_alone_and_tried_by_one_call() {
-        let (mut circuit, now) = (Circuit::new(100), Instant::now());
+        let (mut circuit, now) = (Circuit::new(100, 1), Instant::now());
         failing(&mut circuit, now, FAILURES);
         assert_eq!(circuit.state(), CircuitState::Open);
         assert_eq!(circuit.ask(now), Leave::WaitUntil(now + PAUSE));
@@ -203,7 +207,7 @@ mod tests {
 
     #[test]
     fn each_try_that_fails_makes_the_next_pause_longer_up_to_a_bound() {
-        let (mut circuit, mut now) = (Circuit::new(100), Instant::now());
+        let (mut circuit, mut now) = (Circuit::new(100, 1), Instant::now());
         failing(&mut circuit, now, FAILURES);
         let mut pauses = Vec::new();
         for _ in 0..6 {
@@ -218,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_provider_that_is_back_gets_its_orders_step_by_step() {
-        let (mut circuit, now) = (Circuit::new(8), Instant::now());
+        let (mut circuit, now) = (Circuit::new(8, 1), Instant::now());
         failing(&mut circuit, now, FAILURES);
         let later = now + SECOND;
         let mut together = Vec::new();
@@ -238,7 +242,7 @@ mod tests {
 
     #[test]
     fn calls_that_were_out_when_it_opened_do_not_open_or_close_it_again() {
-        let (mut circuit, now) = (Circuit::new(100), Instant::now());
+        let (mut circuit, now) = (Circuit::new(100, 1), Instant::now());
         for _ in 0..50 {
             assert_eq!(circuit.ask(now), Leave::Go);
         }
@@ -251,7 +255,7 @@ mod tests {
 
     #[test]
     fn wrong_credentials_open_it_at_once() {
-        let (mut circuit, now) = (Circuit::new(100), Instant::now());
+        let (mut circuit, now) = (Circuit::new(100, 1), Instant::now());
         assert_eq!(circuit.ask(now), Leave::Go);
         circuit.failed(now, true);
         assert_eq!(circuit.state(), CircuitState::Open);
@@ -259,7 +263,7 @@ mod tests {
 
     #[test]
     fn repeated_calls_stay_a_fifth_of_the_first_ones() {
-        let mut circuit = Circuit::new(100);
+        let mut circuit = Circuit::new(100, 1);
         let spent = (0..1_000).filter(|_| circuit.spend()).count();
         assert_eq!(spent, 100, "the reserve");
         let mut repeated = 0;

@@ -98,17 +98,23 @@ impl Drive {
 }
 
 /// Attempts that wait for their moment.
-#[derive(Default)]
 pub(super) struct Waiting {
+    /// See [`OVERDUE`], in a hurry.
+    overdue: Duration,
     attempts: DelayQueue<Box<ToMake>>,
     by_debt: HashMap<Debt, (What, Key)>,
 }
 
 impl Waiting {
+    pub(super) fn new(hurry: u32) -> Self {
+        let overdue = OVERDUE / hurry.max(1);
+        Self { overdue, attempts: DelayQueue::new(), by_debt: HashMap::new() }
+    }
+
     /// Has an attempt wait for a timer, and not much longer than `wait`.
     pub(super) fn put(&mut self, attempt: Box<ToMake>, wait: Duration) {
         let (debt, what) = (attempt.owed.debt(), what(&attempt.owed));
-        let key = self.attempts.insert(attempt, wait.saturating_add(OVERDUE));
+        let key = self.attempts.insert(attempt, wait.saturating_add(self.overdue));
         if let Some((_, before)) = self.by_debt.insert(debt, (what, key)) {
             self.attempts.try_remove(&before);
         }
@@ -175,7 +181,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_timer_that_fires_twice_makes_its_attempt_once() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(1);
         waiting.put(attempt(order(1), 2), PAUSE);
         let due = due_of(1, 2);
         assert_eq!(made(waiting.due(due)), Some((order(1), 2)));
@@ -184,7 +190,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_timer_of_an_older_attempt_makes_nothing() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(1);
         waiting.put(attempt(order(1), 2), PAUSE);
         waiting.put(attempt(order(1), 3), PAUSE);
         let due = |attempt| due_of(1, attempt);
@@ -195,7 +201,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_timer_does_not_hurry_the_look_after_an_order_that_is_off() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(1);
         let mut look = attempt(order(1), 2);
         look.owed.off = true;
         waiting.put(look, PAUSE);
@@ -221,7 +227,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_timer_that_never_fires_is_not_waited_for_long() {
-        let (mut waiting, start) = (Waiting::default(), tokio::time::Instant::now());
+        let (mut waiting, start) = (Waiting::new(1), tokio::time::Instant::now());
         waiting.put(attempt(order(1), 2), PAUSE);
         waiting.put(attempt(order(2), 2), PAUSE * 2);
         assert_eq!(made(Some(waiting.overdue().await)), Some((order(1), 2)));

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::circuit::{Circuit, CircuitState, Leave};
 use crate::domain::{Timestamp, Token};
@@ -49,9 +49,9 @@ pub(super) struct Pass<'a> {
 }
 
 impl Gate {
-    pub(super) fn new(most: usize) -> Self {
+    pub(super) fn new(most: usize, hurry: u32) -> Self {
         let shown = Shown { state: CircuitState::Closed, problem: None };
-        let circuit = Mutex::new(Circuit::new(most));
+        let circuit = Mutex::new(Circuit::new(most, hurry));
         Self { circuit, room: Notify::new(), shown: watch::Sender::new(shown) }
     }
 
@@ -103,17 +103,19 @@ impl Gate {
             if shown.state == state {
                 return false;
             }
-            shown.state = state;
             shown.problem = match state {
                 CircuitState::Closed => None,
                 CircuitState::Open | CircuitState::HalfOpen => {
                     problem.map(said).or_else(|| shown.problem.take())
                 }
             };
-            match &shown.problem {
-                Some(problem) => warn!(circuit = state.name(), problem, "the provider"),
-                None => info!(circuit = state.name(), "the provider"),
+            let (problem, was) = (shown.problem.as_deref(), shown.state);
+            match (was, state) {
+                (CircuitState::Closed, _) => warn!(problem, "the provider is left alone"),
+                (_, CircuitState::Closed) => info!("the provider is called as always"),
+                (_, _) => debug!(problem, circuit = state.name(), "the provider is tried"),
             }
+            shown.state = state;
             true
         });
     }

@@ -21,12 +21,14 @@ use crate::view::owed::Owed;
 pub struct Payments {
     /// Calls under way at once.
     pub concurrency: usize,
+    /// Every pause is divided by it. 1, but where hours are rehearsed in minutes.
+    pub hurry: u32,
 }
 
 impl Default for Payments {
     fn default() -> Self {
         // As many buyers as are promised to be served at once.
-        Self { concurrency: 1_024 }
+        Self { concurrency: 1_024, hurry: 1 }
     }
 }
 
@@ -37,6 +39,7 @@ pub struct Payer<G, M, C> {
     clock: C,
     gate: Arc<Gate>,
     classes: Arc<DeclineClasses>,
+    hurry: u32,
     drive: Drive,
     signals: mpsc::UnboundedReceiver<Signal>,
 }
@@ -50,9 +53,10 @@ impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
         classes: DeclineClasses,
     ) -> Self {
         let (drive, signals) = Drive::new();
-        let gate = Arc::new(Gate::new(payments.concurrency));
+        let gate = Arc::new(Gate::new(payments.concurrency, payments.hurry));
         let classes = Arc::new(classes);
-        Self { gateway, commands, clock, gate, classes, drive, signals }
+        let hurry = payments.hurry.max(1);
+        Self { gateway, commands, clock, gate, classes, hurry, drive, signals }
     }
 
     /// The way to hand it attempts.
@@ -71,7 +75,7 @@ impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
     pub async fn run(mut self, stop: &CancellationToken) {
         let tasks = tokio_util::task::TaskTracker::new();
         let connector = self.gateway.connector();
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(self.hurry);
         loop {
             let due = tokio::select! {
                 () = stop.cancelled() => break,
@@ -101,6 +105,7 @@ impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
                 clock: self.clock.clone(),
                 classes: Arc::clone(&self.classes),
                 gate: Arc::clone(&self.gate),
+                hurry: self.hurry,
                 stop: stop.clone(),
             };
             tasks.spawn(async move {
@@ -118,7 +123,7 @@ impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
     fn wait(&self, owed: &Owed) -> Option<Duration> {
         if owed.off {
             // By then a call that may be out has ended.
-            return Some(CALL_TIMEOUT);
+            return Some(CALL_TIMEOUT / self.hurry);
         }
         let wait = owed.not_before_ms?.since(self.clock.now());
         // A clock that was set back must not make anybody wait for longer than a retry may.

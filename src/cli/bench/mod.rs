@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+mod payments;
+
 use super::codes::Code;
 use super::dev::nats_server;
 use super::failure::Failure;
@@ -15,10 +17,10 @@ use crate::bench::{
     ChildCommand, DuelOptions, DuelReport, Embedded, EngineOptions, EngineReport, Load, Nodes,
     OrdersOptions, Pace, Report, Servers, Summary, WorldOptions, bench_engine, bench_orders, duel,
 };
-use crate::domain::Policy;
 use crate::nats::{ConnectionOptions, Intake};
 use crate::run::Role;
 use crate::server::Sync;
+use payments::{PaymentsArguments, storm};
 
 /// Orders of a run that says neither how many nor how long.
 const ORDERS: u64 = 50_000;
@@ -40,6 +42,8 @@ enum What {
     Engine(EngineArguments),
     /// Many buyers for few units, and a committer that is killed among them
     Duel(DuelArguments),
+    /// Payments that fail in every way, a provider that is out, and what is recovered
+    Payments(PaymentsArguments),
 }
 
 #[derive(Args, Debug)]
@@ -162,6 +166,7 @@ pub(super) async fn bench(session: &Session, arguments: BenchArguments) -> Resul
         None => orders(session, &arguments.orders).await,
         Some(What::Engine(arguments)) => Box::pin(engine(session, &arguments)).await,
         Some(What::Duel(arguments)) => Box::pin(fight(session, &arguments)).await,
+        Some(What::Payments(arguments)) => Box::pin(storm(session, &arguments)).await,
     }
 }
 
@@ -266,7 +271,7 @@ async fn world(
             sync: arguments.sync,
         })
     };
-    Ok(WorldOptions { servers, roles, policy: Policy::default() })
+    Ok(WorldOptions::new(servers, roles))
 }
 
 fn latency(summary: &Summary) -> String {
