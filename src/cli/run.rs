@@ -1,17 +1,22 @@
 //! `kassa run`: roles against somebody's server.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::Args;
+use secrecy::SecretString;
 use tracing::{error, info};
 
 use super::failure::Failure;
 use super::session::{Session, connection_options};
 use super::{Interrupt, streams};
-use crate::config::{Config, GatewayConfig};
+use crate::config::{Config, ConnectorName, GatewayConfig, StripeConfig};
 use crate::engine::Pace;
-use crate::gateway::{LedgerError, SimulatedGateway, Simulation};
+use crate::gateway::{
+    Connector, LedgerError, SimulatedGateway, Simulation, StripeGateway, StripeSettings,
+};
 use crate::role::committer::Bounds;
 use crate::role::payer::Payments;
 use crate::run::{Paces, Role, Setup, start};
@@ -44,7 +49,7 @@ pub(super) async fn run(session: &Session, arguments: RunArguments) -> Result<()
 }
 
 /// What the roles need, as it is configured.
-pub(super) fn setup(config: &Config) -> Result<Setup<SimulatedGateway>, anyhow::Error> {
+pub(super) fn setup(config: &Config) -> Result<Setup<Connector>, anyhow::Error> {
     let millis = |bounded: u64| Duration::from_millis(bounded);
     let paces = Paces {
         views: Pace {
@@ -67,13 +72,37 @@ pub(super) fn setup(config: &Config) -> Result<Setup<SimulatedGateway>, anyhow::
         pace: paces,
         feed: config.feed.encoding.encoding(),
         payments: Payments { concurrency: config.payer.concurrency.count(), ..Payments::default() },
-        gateway: Arc::new(gateway(&config.gateway)?),
+        gateway: Arc::new(connector(config)?),
         holder: format!("kassa {}", std::process::id()),
     })
 }
 
-fn gateway(config: &GatewayConfig) -> Result<SimulatedGateway, LedgerError> {
-    let simulation = Simulation {
+/// The provider as it is configured.
+pub(super) fn connector(config: &Config) -> Result<Connector, anyhow::Error> {
+    let GatewayConfig { connector, ledger, .. } = &config.gateway;
+    match connector {
+        ConnectorName::Simulated => {
+            let simulation = moods(&config.gateway);
+            Ok(Connector::Simulated(Box::new(simulated(simulation, ledger.as_deref())?)))
+        }
+        ConnectorName::Stripe => Ok(Connector::Stripe(stripe(&config.stripe)?)),
+    }
+}
+
+/// The same provider without the moods that it may be set to: for whoever reads its books.
+pub(super) fn calm_connector(config: &Config) -> Result<Connector, anyhow::Error> {
+    let GatewayConfig { connector, ledger, .. } = &config.gateway;
+    match connector {
+        ConnectorName::Simulated => {
+            let calm = simulated(Simulation::default(), ledger.as_deref())?;
+            Ok(Connector::Simulated(Box::new(calm)))
+        }
+        ConnectorName::Stripe => Ok(Connector::Stripe(stripe(&config.stripe)?)),
+    }
+}
+
+fn moods(config: &GatewayConfig) -> Simulation {
+    Simulation {
         seed: config.seed,
         latency_min: Duration::from_millis(config.latency_min_ms.get()),
         latency_max: Duration::from_millis(config.latency_max_ms.get()),
@@ -85,9 +114,35 @@ fn gateway(config: &GatewayConfig) -> Result<SimulatedGateway, LedgerError> {
             let seconds = Duration::from_secs;
             (seconds(config.outage_after_s.get()), seconds(config.outage_for_s.get()))
         }),
-    };
-    match &config.ledger {
+    }
+}
+
+fn simulated(
+    simulation: Simulation,
+    ledger: Option<&Path>,
+) -> Result<SimulatedGateway, LedgerError> {
+    match ledger {
         Some(file) => SimulatedGateway::with_ledger(simulation, file),
         None => Ok(SimulatedGateway::new(simulation)),
     }
+}
+
+fn stripe(config: &StripeConfig) -> Result<StripeGateway, anyhow::Error> {
+    let secret_key = secret(config.secret_key.as_ref(), config.secret_key_file.as_deref())
+        .context("stripe.secret_key_file")?
+        .unwrap_or_default();
+    let base_url = config.base_url.clone();
+    Ok(StripeGateway::new(&StripeSettings { base_url, secret_key })?)
+}
+
+/// A secret that is set itself, or stands in a file.
+pub(super) fn secret(
+    set: Option<&SecretString>,
+    file: Option<&Path>,
+) -> Result<Option<SecretString>, std::io::Error> {
+    if let Some(secret) = set {
+        return Ok(Some(secret.clone()));
+    }
+    let Some(file) = file else { return Ok(None) };
+    Ok(Some(SecretString::from(std::fs::read_to_string(file)?.trim())))
 }

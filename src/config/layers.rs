@@ -101,7 +101,7 @@ impl Layers {
             let origin = figment
                 .find_metadata(key)
                 .map_or_else(|| "default".to_owned(), |metadata| metadata.name.to_string());
-            let secret = key.ends_with("password");
+            let secret = ["password", "secret_key", "secrets"].iter().any(|end| key.ends_with(end));
             let value = if secret { "(secret)".to_owned() } else { shown(value) };
             origins.push(Origin { key: key.to_owned(), value, origin });
         });

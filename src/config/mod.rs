@@ -47,8 +47,10 @@ pub struct Config {
     pub feed: FeedConfig,
     /// The payer.
     pub payer: PayerConfig,
-    /// The simulated gateway.
+    /// Who takes the money, and how the simulated gateway behaves.
     pub gateway: GatewayConfig,
+    /// Stripe.
+    pub stripe: StripeConfig,
 }
 
 /// Where to connect, and as whom.
@@ -175,10 +177,34 @@ pub struct PayerConfig {
     pub classes: BTreeMap<Token, BTreeMap<Token, DeclineClass>>,
 }
 
-/// The simulated gateway.
+/// Who takes the money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectorName {
+    /// Nobody: it is simulated.
+    Simulated,
+    /// Stripe.
+    Stripe,
+}
+
+/// Stripe.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StripeConfig {
+    /// Where it is.
+    pub base_url: String,
+    /// The secret key.
+    pub secret_key: Option<SecretString>,
+    /// File with the secret key.
+    pub secret_key_file: Option<PathBuf>,
+}
+
+/// Who takes the money, and how the simulated gateway behaves.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GatewayConfig {
+    /// Who takes the money.
+    pub connector: ConnectorName,
     /// Two gateways with one seed behave alike.
     pub seed: u64,
     /// Units: milliseconds.

@@ -31,6 +31,22 @@ impl Token {
     /// The reason of an attempt that its provider never heard of, for an order that is off.
     pub const NEVER_CHARGED: Self = Self(SmolStr::new_static("never_charged"));
 
+    /// The connector of Stripe.
+    pub const STRIPE: Self = Self(SmolStr::new_static("stripe"));
+
+    /// The reason of a refund of a payment that its provider does not know.
+    pub const NO_SUCH_PAYMENT: Self = Self(SmolStr::new_static("no_such_payment"));
+
+    /// Stands for a provider's reason that is no token.
+    pub const UNKNOWN_CODE: Self = Self(SmolStr::new_static("unknown_code"));
+
+    /// The reason of an attempt at which the provider itself failed.
+    pub const PROCESSING_ERROR: Self = Self(SmolStr::new_static("processing_error"));
+
+    /// The reason of an attempt over an amount that the provider cannot say.
+    pub const AMOUNT_NOT_REPRESENTABLE: Self =
+        Self(SmolStr::new_static("amount_not_representable"));
+
     /// The name itself.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,0 +1,78 @@
+//! The provider that a shop has chosen.
+
+use super::simulated::SimulatedGateway;
+use super::stripe::StripeGateway;
+use crate::domain::{PaymentResult, RefundResult, Timestamp, Token};
+use crate::port::{Charge, Gateway, GatewayError, GiveBack, News, Page};
+
+/// Any of the providers we can talk to.
+#[derive(Debug)]
+pub enum Connector {
+    /// The one that is not there.
+    Simulated(Box<SimulatedGateway>),
+    /// Stripe.
+    Stripe(StripeGateway),
+}
+
+impl Gateway for Connector {
+    fn connector(&self) -> Token {
+        match self {
+            Self::Simulated(gateway) => gateway.connector(),
+            Self::Stripe(gateway) => gateway.connector(),
+        }
+    }
+
+    async fn charge(&self, charge: &Charge) -> Result<PaymentResult, GatewayError> {
+        match self {
+            Self::Simulated(gateway) => gateway.charge(charge).await,
+            Self::Stripe(gateway) => gateway.charge(charge).await,
+        }
+    }
+
+    async fn find(&self, charge: &Charge) -> Result<Option<PaymentResult>, GatewayError> {
+        match self {
+            Self::Simulated(gateway) => gateway.find(charge).await,
+            Self::Stripe(gateway) => gateway.find(charge).await,
+        }
+    }
+
+    async fn refund(&self, refund: &GiveBack) -> Result<RefundResult, GatewayError> {
+        match self {
+            Self::Simulated(gateway) => gateway.refund(refund).await,
+            Self::Stripe(gateway) => gateway.refund(refund).await,
+        }
+    }
+
+    async fn find_refund(&self, refund: &GiveBack) -> Result<Option<RefundResult>, GatewayError> {
+        match self {
+            Self::Simulated(gateway) => gateway.find_refund(refund).await,
+            Self::Stripe(gateway) => gateway.find_refund(refund).await,
+        }
+    }
+
+    async fn look_up(&self, provider_ref: &Token) -> Result<Option<News>, GatewayError> {
+        match self {
+            Self::Simulated(gateway) => gateway.look_up(provider_ref).await,
+            Self::Stripe(gateway) => gateway.look_up(provider_ref).await,
+        }
+    }
+
+    async fn list(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        after: Option<&str>,
+    ) -> Result<Page, GatewayError> {
+        match self {
+            Self::Simulated(gateway) => gateway.list(from, until, after).await,
+            Self::Stripe(gateway) => gateway.list(from, until, after).await,
+        }
+    }
+
+    async fn check(&self) -> Result<(), GatewayError> {
+        match self {
+            Self::Simulated(gateway) => gateway.check().await,
+            Self::Stripe(gateway) => gateway.check().await,
+        }
+    }
+}

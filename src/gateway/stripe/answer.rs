@@ -1,0 +1,146 @@
+//! What the provider's answers mean: the one place that knows its codes.
+//!
+//! | answer | meaning |
+//! |---|---|
+//! | 2xx | what the object says |
+//! | 402 | declined: `advice_code`, else `decline_code`, else `code` |
+//! | 400 `idempotency_error`, 409, `lock_timeout` | another call under this key was out: unknown |
+//! | 400 about the means of payment | declined: the buyer can choose another |
+//! | 400 about a refund that cannot be | declined |
+//! | 401, 403, 404 of a path, any other 4xx | we are not set up as the provider needs |
+//! | 429 | it would not take the call |
+//! | 5xx | it may have been carried out: unknown |
+
+use super::objects::{Failed, Intent, Ours, Problem, Refund, sum};
+use crate::domain::{PaymentResult, RefundResult, Token};
+use crate::port::GatewayError;
+
+/// Fields of a charge that come from the buyer: whoever chose them can choose others.
+const OF_BUYER: [&str; 3] = ["payment_method", "payment_method_data", "source"];
+
+/// Codes with which a refund is refused for good.
+const REFUND_REFUSED: [&str; 5] = [
+    "charge_already_refunded",
+    "amount_too_large",
+    "charge_disputed",
+    "charge_not_refundable",
+    "refund_disputed_payment",
+];
+
+/// A status and a body.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
+    /// `Stripe-Should-Retry`, when it says something.
+    pub(super) may_retry: Option<bool>,
+    /// It is the answer of an earlier call under the same key.
+    pub(super) is_replayed: bool,
+}
+
+/// An answer that is no object.
+pub(super) enum No {
+    /// The provider's reason.
+    Declined(Token),
+    /// There is no such thing.
+    Missing,
+    /// Nothing is known by it.
+    Error(GatewayError),
+}
+
+impl Answer {
+    /// Whether it is a failure of the provider that every further call under this key will get.
+    pub(super) const fn is_burnt(&self) -> bool {
+        self.is_replayed && 500 <= self.status
+    }
+
+    /// The object it holds.
+    pub(super) fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, No> {
+        if (200..300).contains(&self.status) {
+            // Carried out, whatever it is that we cannot read.
+            return serde_json::from_slice(&self.body).map_err(|error| unknown(&error));
+        }
+        Err(self.no())
+    }
+
+    fn no(&self) -> No {
+        let problem = serde_json::from_slice::<Failed>(&self.body)
+            .unwrap_or(Failed { error: Problem::default() });
+        let problem = problem.error;
+        let code = problem.code.as_deref().unwrap_or_default();
+        let says = format!("{} {} {code}", self.status, problem.kind);
+        match self.status {
+            402 => No::Declined(reason(&problem)),
+            400 if problem.kind == "idempotency_error" => unknown(&says),
+            400 if REFUND_REFUSED.contains(&code) => No::Declined(reason(&problem)),
+            400 if self.is_about_buyer(&problem) => No::Declined(reason(&problem)),
+            404 if code == "resource_missing" => No::Missing,
+            409 => unknown(&says),
+            429 if code == "lock_timeout" => unknown(&says),
+            429 => No::Error(GatewayError::Unavailable(says.into())),
+            // Told that it was not begun, we may take it for one that was never out.
+            500.. if self.may_retry == Some(true) && self.status == 503 => {
+                No::Error(GatewayError::Unavailable(says.into()))
+            }
+            500.. => unknown(&says),
+            _ => No::Error(GatewayError::Misconfigured(says.into())),
+        }
+    }
+
+    fn is_about_buyer(&self, problem: &Problem) -> bool {
+        problem.param.as_deref().is_some_and(|param| OF_BUYER.contains(&param))
+    }
+}
+
+fn unknown(says: &impl ToString) -> No {
+    No::Error(GatewayError::Unknown(says.to_string().into()))
+}
+
+/// The provider's reason for saying no: what it advises counts for more than what the bank said.
+fn reason(problem: &Problem) -> Token {
+    let words = [&problem.advice_code, &problem.decline_code, &problem.code];
+    words.into_iter().flatten().next().map_or(Token::UNKNOWN_CODE, |word| token(word))
+}
+
+fn token(word: &str) -> Token {
+    word.parse().unwrap_or(Token::UNKNOWN_CODE)
+}
+
+/// What a payment says of itself. A status that is not final is not known.
+pub(super) fn payment(intent: &Intent) -> Result<PaymentResult, GatewayError> {
+    let says = |why: &str| GatewayError::Unknown(format!("{} is {why}", intent.id).into());
+    match intent.status.as_str() {
+        "succeeded" => {
+            let received = sum(intent.amount_received, &intent.currency);
+            let (amount_minor, currency) = received.ok_or_else(|| says("of an odd amount"))?;
+            let provider_ref = intent.id().parse().map_err(|_| says("named oddly"))?;
+            Ok(PaymentResult::Captured { amount_minor, currency, provider_ref })
+        }
+        // Nobody is there to prove who they are: that takes another attempt with them.
+        "requires_action" | "requires_confirmation" => {
+            Ok(PaymentResult::Declined { code: token("authentication_required") })
+        }
+        "requires_payment_method" => {
+            let problem = intent.last_payment_error.clone().unwrap_or_default();
+            Ok(PaymentResult::Declined { code: reason(&problem) })
+        }
+        "canceled" => Ok(PaymentResult::Declined { code: token("canceled") }),
+        other => Err(says(other)),
+    }
+}
+
+/// What a refund says of itself. One that is pending is on its way and cannot be taken back by us;
+/// when it fails later, a webhook says so.
+pub(super) fn refund(refund: &Refund) -> Result<RefundResult, GatewayError> {
+    let says = |why: &str| GatewayError::Unknown(format!("{} is {why}", refund.id).into());
+    match refund.status.as_deref().unwrap_or_default() {
+        "succeeded" | "pending" => {
+            let provider_ref = refund.id().parse().map_err(|_| says("named oddly"))?;
+            Ok(RefundResult::Refunded { provider_ref })
+        }
+        "failed" | "canceled" => {
+            let why = refund.failure_reason.as_deref().unwrap_or("refund_failed");
+            Ok(RefundResult::Declined { code: token(why) })
+        }
+        other => Err(says(other)),
+    }
+}

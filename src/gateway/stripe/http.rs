@@ -1,0 +1,151 @@
+//! Calls over HTTP, and what is known when none is answered.
+
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Method, RequestBuilder, Url};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::answer::Answer;
+use crate::domain::Token;
+use crate::port::GatewayError;
+
+/// The version of the provider's interface that this was written against.
+const API_VERSION: &str = "2025-09-30.clover";
+
+/// What a connection may take. One that is not there by then carried nothing.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What one call may take; less than the payer's own patience, so that it hears why.
+const CALL_TIMEOUT: Duration = Duration::from_secs(9);
+
+/// Where the provider is, and as whom it is called.
+#[derive(Clone, Debug)]
+pub struct StripeSettings {
+    /// `https`, or `http` to a loopback address.
+    pub base_url: String,
+    /// The secret key. Never shown.
+    pub secret_key: SecretString,
+}
+
+/// Settings with which nobody can be called.
+#[derive(Debug, thiserror::Error)]
+pub enum StripeSettingsError {
+    /// The address is none.
+    #[error("stripe.base_url {0:?} is no address: write it as https://host")]
+    NoUrl(String),
+    /// A secret would go over an open line.
+    #[error("stripe.base_url {0:?} must be https; http is for loopback addresses")]
+    NotSecret(String),
+    /// There is no key, or it cannot stand in a header.
+    #[error("stripe.secret_key is missing, or holds what a header may not hold")]
+    NoKey,
+    /// The client cannot be made.
+    #[error("the HTTP client")]
+    Client(#[source] reqwest::Error),
+}
+
+/// Fields of a form or of a query.
+pub(super) type Fields = Vec<(String, String)>;
+
+#[derive(Debug)]
+pub(super) struct Http {
+    client: Client,
+    base: Url,
+}
+
+impl Http {
+    pub(super) fn new(settings: &StripeSettings) -> Result<Self, StripeSettingsError> {
+        let named = || settings.base_url.clone();
+        let base: Url =
+            settings.base_url.parse().map_err(|_| StripeSettingsError::NoUrl(named()))?;
+        let host = base.host_str().ok_or_else(|| StripeSettingsError::NoUrl(named()))?;
+        let is_loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+        if base.scheme() != "https" && !(base.scheme() == "http" && is_loopback) {
+            return Err(StripeSettingsError::NotSecret(named()));
+        }
+        let key = settings.secret_key.expose_secret();
+        let bearer = HeaderValue::from_str(&format!("Bearer {key}"));
+        let mut bearer = bearer.map_err(|_| StripeSettingsError::NoKey)?;
+        if key.is_empty() {
+            return Err(StripeSettingsError::NoKey);
+        }
+        bearer.set_sensitive(true);
+        let mut headers = HeaderMap::new();
+        headers.insert(reqwest::header::AUTHORIZATION, bearer);
+        let version = HeaderName::from_static("stripe-version");
+        headers.insert(version, HeaderValue::from_static(API_VERSION));
+        // Whoever came first stays; it is the same one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            .default_headers(headers)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(CALL_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(StripeSettingsError::Client)?;
+        Ok(Self { client, base })
+    }
+
+    /// Asks; nothing moves by it.
+    pub(super) async fn get(&self, path: &str, query: &Fields) -> Result<Answer, GatewayError> {
+        let call = self.call(Method::GET, path)?.query(query);
+        // Silence says no more than absence does.
+        match sent(call).await {
+            Err(GatewayError::Unknown(cause)) => Err(GatewayError::Unavailable(cause)),
+            answered => answered,
+        }
+    }
+
+    /// Has something carried out, once for each key.
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        key: &Token,
+        form: &Fields,
+    ) -> Result<Answer, GatewayError> {
+        let call = self.call(Method::POST, path)?;
+        sent(call.header("idempotency-key", key.as_str()).form(form)).await
+    }
+
+    fn call(&self, method: Method, path: &str) -> Result<RequestBuilder, GatewayError> {
+        let url = self.base.join(path);
+        let url = url.map_err(|error| GatewayError::Misconfigured(error.into()))?;
+        Ok(self.client.request(method, url))
+    }
+}
+
+async fn sent(call: RequestBuilder) -> Result<Answer, GatewayError> {
+    let response = call.send().await.map_err(|error| failed(&error))?;
+    let status = response.status().as_u16();
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let may_retry = header("stripe-should-retry").map(|value| value == "true");
+    let is_replayed = header("idempotent-replayed") == Some("true");
+    // It was carried out, and the end of the answer is missing.
+    let body = response.bytes().await.map_err(|error| GatewayError::Unknown(named(&error)))?;
+    Ok(Answer { status, body: body.to_vec(), may_retry, is_replayed })
+}
+
+/// An error without the address, which may hold what is nobody's business.
+fn named(error: &reqwest::Error) -> crate::port::BoxError {
+    let mut words = vec![];
+    let mut cause = std::error::Error::source(error);
+    while let Some(deeper) = cause {
+        words.push(deeper.to_string());
+        cause = deeper.source();
+    }
+    if words.is_empty() {
+        words.push(if error.is_timeout() { "timed out" } else { "no answer" }.to_owned());
+    }
+    words.join(": ").into()
+}
+
+fn failed(error: &reqwest::Error) -> GatewayError {
+    let cause = named(error);
+    if !error.is_connect() {
+        return GatewayError::Unknown(cause);
+    }
+    // A certificate does not become right by waiting.
+    let is_wrong = cause.to_string().contains("certificate");
+    if is_wrong { GatewayError::Misconfigured(cause) } else { GatewayError::Unavailable(cause) }
+}

@@ -1,0 +1,300 @@
+//! Stripe, over its HTTP interface: our own five calls.
+//!
+//! An attempt is one payment intent, created and confirmed in one call under the attempt's key.
+//! Whatever is ours carries its order, its attempt and its key as metadata, and is found by them.
+
+mod amount;
+mod answer;
+mod http;
+mod objects;
+#[cfg(test)]
+mod tests;
+mod webhook;
+
+use answer::{Answer, No, payment, refund};
+use http::{Fields, Http};
+use objects::{Intent, List, Ours, Refund, field, moment, sum};
+
+pub use http::{StripeSettings, StripeSettingsError};
+pub use webhook::{BODY_BYTES_MAX, BadWebhook, WebhookEvent, verify};
+
+use crate::domain::{PaymentResult, Policy, RefundResult, Timestamp, Token};
+use crate::port::{Charge, Gateway, GatewayError, GiveBack, Moved, Movement, News, Page};
+
+/// Objects of one page: as many as the provider gives.
+const PAGE: usize = 100;
+
+/// Pages that are gone through for one payment that the search does not know yet. What is further
+/// away is not taken for missing.
+const PAGES_MAX: usize = 20;
+
+/// How long after its order an attempt may have been made: a key lives for a day.
+const ATTEMPT_S: u64 = 25 * 60 * 60;
+
+/// Stripe.
+#[derive(Debug)]
+pub struct StripeGateway {
+    http: Http,
+}
+
+impl StripeGateway {
+    /// The provider at that address. Nothing is called yet.
+    ///
+    /// # Errors
+    ///
+    /// [`StripeSettingsError`].
+    pub fn new(settings: &StripeSettings) -> Result<Self, StripeSettingsError> {
+        Ok(Self { http: Http::new(settings)? })
+    }
+
+    /// The payment that carries this key: by search, which may lag, and else among the recent ones.
+    async fn intent(&self, charge: &Charge) -> Result<Option<Intent>, GatewayError> {
+        let key = &charge.idempotency_key;
+        let query = format!("metadata['{}']:'{key}'", field::KEY);
+        let searched = self.http.get("/v1/payment_intents/search", &one("query", query)).await?;
+        let found: List<Intent> = listed(&searched)?;
+        if let Some(intent) = found.data.into_iter().find(|intent| intent.has_key(key)) {
+            return Ok(Some(intent));
+        }
+        let made = charge.order_id.made_at().before(Policy::SKEW_MAX).0 / 1_000;
+        let mut query = vec![
+            ("created[gte]".to_owned(), made.to_string()),
+            ("created[lt]".to_owned(), made.saturating_add(ATTEMPT_S).to_string()),
+        ];
+        for _ in 0..PAGES_MAX {
+            let page: List<Intent> = self.page("/v1/payment_intents", &query).await?;
+            let last = page.data.last().map(|intent| intent.id.clone());
+            if let Some(found) = page.data.into_iter().find(|intent| intent.has_key(key)) {
+                return Ok(Some(found));
+            }
+            let Some(last) = last.filter(|_| page.has_more) else { return Ok(None) };
+            query.retain(|(name, _)| name != "starting_after");
+            query.push(("starting_after".to_owned(), last));
+        }
+        Err(GatewayError::Unavailable("too many payments to look through".into()))
+    }
+
+    async fn page<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &Fields,
+    ) -> Result<List<T>, GatewayError> {
+        let mut query = query.clone();
+        query.push(("limit".to_owned(), PAGE.to_string()));
+        listed(&self.http.get(path, &query).await?)
+    }
+
+    async fn retrieve<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &str,
+        id: &Token,
+    ) -> Result<Option<T>, GatewayError> {
+        match self.http.get(&format!("{path}/{id}"), &Fields::new()).await?.read() {
+            Ok(object) => Ok(Some(object)),
+            Err(No::Missing) => Ok(None),
+            Err(no) => Err(error(no)),
+        }
+    }
+}
+
+fn one(name: &str, value: String) -> Fields {
+    vec![(name.to_owned(), value)]
+}
+
+fn listed<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<List<T>, GatewayError> {
+    answer.read().map_err(error)
+}
+
+/// A no where none was expected.
+fn error(no: No) -> GatewayError {
+    match no {
+        No::Error(error) => error,
+        No::Missing => GatewayError::Misconfigured("the provider has no such path".into()),
+        No::Declined(code) => GatewayError::Misconfigured(format!("declined: {code}").into()),
+    }
+}
+
+fn metadata(rows: &[(&str, String)]) -> impl Iterator<Item = (String, String)> {
+    rows.iter().map(|(name, value)| (format!("metadata[{name}]"), value.clone()))
+}
+
+impl Gateway for StripeGateway {
+    fn connector(&self) -> Token {
+        Token::STRIPE
+    }
+
+    async fn charge(&self, charge: &Charge) -> Result<PaymentResult, GatewayError> {
+        let Some(amount) = amount::to_provider(charge.amount, charge.currency) else {
+            return Ok(PaymentResult::Declined { code: Token::AMOUNT_NOT_REPRESENTABLE });
+        };
+        let mut form: Fields = [
+            ("amount", amount.to_string()),
+            ("currency", charge.currency.code().to_ascii_lowercase()),
+            ("payment_method", charge.payment_method_token.to_string()),
+            ("confirm", "true".to_owned()),
+            // Nobody is there who could be sent to a bank's page: it declines instead.
+            ("error_on_requires_action", "true".to_owned()),
+            ("payment_method_types[]", "card".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        form.extend(metadata(&[
+            (field::ORDER, charge.order_id.to_string()),
+            (field::ATTEMPT, charge.attempt.to_string()),
+            (field::KEY, charge.idempotency_key.to_string()),
+        ]));
+        let path = "/v1/payment_intents";
+        let answer = self.http.post(path, &charge.idempotency_key, &form).await?;
+        match answer.read::<Intent>() {
+            Ok(intent) => payment(&intent),
+            Err(No::Declined(code)) => Ok(PaymentResult::Declined { code }),
+            Err(No::Error(GatewayError::Unknown(cause))) if answer.is_burnt() => {
+                // The provider failed, and will say so to every call under this key. What became
+                // of it stands in its books.
+                match self.find(charge).await? {
+                    Some(result) => Ok(result),
+                    None if 500 <= answer.status => {
+                        Ok(PaymentResult::Declined { code: Token::PROCESSING_ERROR })
+                    }
+                    None => Err(GatewayError::Unknown(cause)),
+                }
+            }
+            Err(no) => Err(error(no)),
+        }
+    }
+
+    async fn find(&self, charge: &Charge) -> Result<Option<PaymentResult>, GatewayError> {
+        self.intent(charge).await?.map(|intent| payment(&intent)).transpose()
+    }
+
+    async fn refund(&self, give_back: &GiveBack) -> Result<RefundResult, GatewayError> {
+        let Some(amount) = amount::to_provider(give_back.amount, give_back.currency) else {
+            return Ok(RefundResult::Declined { code: Token::AMOUNT_NOT_REPRESENTABLE });
+        };
+        let mut form: Fields =
+            [("payment_intent", give_back.capture_ref.to_string()), ("amount", amount.to_string())]
+                .map(|(name, value)| (name.to_owned(), value))
+                .into();
+        form.extend(metadata(&[
+            (field::ORDER, give_back.order_id.to_string()),
+            (field::REFUND, give_back.refund.to_string()),
+            (field::ATTEMPT, give_back.attempt.to_string()),
+            (field::KEY, give_back.idempotency_key.to_string()),
+        ]));
+        let answer = self.http.post("/v1/refunds", &give_back.idempotency_key, &form).await?;
+        match answer.read::<Refund>() {
+            Ok(made) => refund(&made),
+            Err(No::Declined(code)) => Ok(RefundResult::Declined { code }),
+            Err(No::Missing) => Ok(RefundResult::Declined { code: Token::NO_SUCH_PAYMENT }),
+            Err(No::Error(GatewayError::Unknown(cause))) if answer.is_burnt() => {
+                match self.find_refund(give_back).await? {
+                    Some(result) => Ok(result),
+                    None if 500 <= answer.status => {
+                        Ok(RefundResult::Declined { code: Token::PROCESSING_ERROR })
+                    }
+                    None => Err(GatewayError::Unknown(cause)),
+                }
+            }
+            Err(no) => Err(error(no)),
+        }
+    }
+
+    async fn find_refund(
+        &self,
+        give_back: &GiveBack,
+    ) -> Result<Option<RefundResult>, GatewayError> {
+        let query = one("payment_intent", give_back.capture_ref.to_string());
+        let page: List<Refund> = self.page("/v1/refunds", &query).await?;
+        let key = &give_back.idempotency_key;
+        let found = page.data.iter().find(|refund| refund.has_key(key));
+        found.map(refund).transpose()
+    }
+
+    async fn look_up(&self, provider_ref: &Token) -> Result<Option<News>, GatewayError> {
+        if provider_ref.as_str().starts_with("pi_") {
+            let intent: Option<Intent> = self.retrieve("/v1/payment_intents", provider_ref).await?;
+            let Some(intent) = intent else { return Ok(None) };
+            let ours = intent.order().zip(intent.number(field::ATTEMPT));
+            return ours
+                .map(|(order_id, attempt)| {
+                    Ok(News::Charge { order_id, attempt, result: payment(&intent)? })
+                })
+                .transpose();
+        }
+        let found: Option<Refund> = self.retrieve("/v1/refunds", provider_ref).await?;
+        let Some(found) = found else { return Ok(None) };
+        let numbers = found.number(field::REFUND).zip(found.number(field::ATTEMPT));
+        let Some((order_id, (number, attempt))) = found.order().zip(numbers) else {
+            return Ok(None);
+        };
+        Ok(Some(News::Refund { order_id, refund: number, attempt, result: refund(&found)? }))
+    }
+
+    async fn list(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        after: Option<&str>,
+    ) -> Result<Page, GatewayError> {
+        let mut query = vec![
+            ("created[gte]".to_owned(), (from.0 / 1_000).to_string()),
+            ("created[lt]".to_owned(), until.0.div_ceil(1_000).to_string()),
+        ];
+        // Two lists, one after the other: `p` and `r`, with the last id behind it.
+        let (refunds, last) = match after.and_then(|after| after.split_once(':')) {
+            Some((list, last)) => (list == "r", last),
+            None => (false, ""),
+        };
+        if !last.is_empty() {
+            query.push(("starting_after".to_owned(), last.to_owned()));
+        }
+        if refunds {
+            let page: List<Refund> = self.page("/v1/refunds", &query).await?;
+            let next = page.data.last().filter(|_| page.has_more);
+            let next = next.map(|last| format!("r:{}", last.id));
+            return Ok(Page { lines: page.data.iter().filter_map(given_back).collect(), next });
+        }
+        let page: List<Intent> = self.page("/v1/payment_intents", &query).await?;
+        let last = page.data.last().filter(|_| page.has_more);
+        let next = last.map_or_else(|| "r:".to_owned(), |last| format!("p:{}", last.id));
+        let lines = page.data.iter().filter_map(captured).collect();
+        Ok(Page { lines, next: Some(next) })
+    }
+
+    async fn check(&self) -> Result<(), GatewayError> {
+        let answer = self.http.get("/v1/balance", &Fields::new()).await?;
+        answer.read::<serde::de::IgnoredAny>().map(drop).map_err(error)
+    }
+}
+
+/// The money that came by a payment, when any did.
+fn captured(intent: &Intent) -> Option<Moved> {
+    if intent.status != "succeeded" {
+        return None;
+    }
+    let (amount, currency) = sum(intent.amount_received, &intent.currency)?;
+    Some(Moved {
+        movement: Movement::Captured,
+        provider_ref: intent.id().parse().ok()?,
+        order_id: intent.order(),
+        amount,
+        currency,
+        at: moment(intent.created),
+    })
+}
+
+/// The money that went back by a refund, when any did.
+fn given_back(made: &Refund) -> Option<Moved> {
+    if !matches!(made.status.as_deref(), Some("succeeded" | "pending")) {
+        return None;
+    }
+    let (amount, currency) = sum(made.amount, &made.currency)?;
+    Some(Moved {
+        movement: Movement::Refunded,
+        provider_ref: made.id().parse().ok()?,
+        order_id: made.order(),
+        amount,
+        currency,
+        at: moment(made.created),
+    })
+}
