@@ -50,6 +50,8 @@ pub(super) struct DevState {
     url: String,
     pub(super) system_user: String,
     pub(super) system_password: String,
+    /// Where the simulated provider keeps its books.
+    pub(super) gateway_ledger: Option<PathBuf>,
 }
 
 impl DevState {
@@ -177,6 +179,7 @@ async fn open(
         url: server.url(),
         system_user: server.system().user.clone(),
         system_password: server.system().password.clone(),
+        gateway_ledger: config.gateway.ledger.clone(),
     };
     state.write(&session.environment.folders)?;
     let connection = Connection::open(&connection_options(&config.nats, "kassa dev")).await;

@@ -10,6 +10,7 @@ mod failure;
 mod money;
 mod order;
 mod output;
+mod reconcile;
 mod run;
 mod session;
 mod settings;
@@ -105,6 +106,8 @@ enum Subcommands {
     Attention(attention::AttentionCommand),
     /// Prove over the whole log that nothing was oversold, lost or edited
     Verify(verify::VerifyArguments),
+    /// Hold the payment provider's list against the log
+    Reconcile(reconcile::ReconcileArguments),
     /// Say what the attached server is, and what it really promises
     Doctor,
     /// Measure
@@ -163,6 +166,7 @@ async fn dispatch(session: &Session, command: Subcommands) -> Result<(), Failure
         Subcommands::Events(command) => events::events(session, command).await,
         Subcommands::Attention(command) => attention::attention(session, command).await,
         Subcommands::Verify(arguments) => verify::verify(session, arguments).await,
+        Subcommands::Reconcile(arguments) => reconcile::run_reconcile(session, arguments).await,
         Subcommands::Doctor => doctor::doctor(session).await,
         Subcommands::Bench(arguments) => Box::pin(bench::bench(session, *arguments)).await,
         Subcommands::Config(command) => settings::settings(session, command),

@@ -1,0 +1,108 @@
+//! `kassa reconcile`: the provider's list against the log.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::codes::Code;
+use super::dev::DevState;
+use super::failure::Failure;
+use super::money;
+use super::output::{Show, table};
+use super::session::Session;
+use super::{run, when};
+use crate::domain::Timestamp;
+use crate::gateway::Connector;
+use crate::port::{Clock, SystemClock};
+use crate::role::reconcile::{Period, Reconciled, Sum, reconcile};
+
+/// What has moved so lately may be on its way into the log.
+const SETTLED: Duration = Duration::from_secs(5 * 60);
+
+/// The period when none is named: a day, for whoever runs it each night.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[derive(Args, Debug)]
+pub(super) struct ReconcileArguments {
+    /// The first moment, as in 2026-11-22T00:00:00Z [default: a day before the last one]
+    #[arg(long, value_name = "TIME", value_parser = when::read)]
+    from: Option<Timestamp>,
+    /// The first moment after it [default: five minutes ago]
+    #[arg(long, value_name = "TIME", value_parser = when::read)]
+    until: Option<Timestamp>,
+}
+
+pub(super) async fn run_reconcile(
+    session: &Session,
+    arguments: ReconcileArguments,
+) -> Result<(), Failure> {
+    let until = arguments.until.unwrap_or_else(|| SystemClock.now().before(SETTLED));
+    let from = arguments.from.unwrap_or_else(|| until.before(DAY));
+    if until <= from {
+        return Err(Failure::new(Code::Usage, "--from is not before --until"));
+    }
+    let connected = session.connect().await?;
+    let log = connected.stream("EVENTS").await?;
+    let gateway = provider(session)?;
+    let period = Period { from, until };
+    let reconciled = reconcile((&log, &connected.subjects), &gateway, period).await;
+    let reconciled = reconciled.map_err(anyhow::Error::from)?;
+    session.show(&reconciled)?;
+    match reconciled.differences.len() {
+        0 => Ok(()),
+        count => {
+            let what = format!("{count} payments or refunds are not the same at both");
+            Err(Failure::new(Code::CheckFailed, what))
+        }
+    }
+}
+
+/// The provider as it is configured. The simulated one of `kassa dev` has its books in the shop's
+/// folder, and is asked here without its moods.
+fn provider(session: &Session) -> Result<Connector, Failure> {
+    let mut config = session.config.clone();
+    if config.gateway.ledger.is_none() {
+        let folders = &session.environment.folders;
+        let dev = DevState::of(folders, &config.nats.url);
+        config.gateway.ledger = dev.and_then(|dev| dev.gateway_ledger);
+    }
+    Ok(run::calm_connector(&config)?)
+}
+
+impl Show for Reconciled {
+    fn table(&self) -> String {
+        let alike = format!(
+            "{}: {} payments and {} refunds from {} until {} are in the log as in its list",
+            self.connector,
+            self.payments,
+            self.refunds,
+            when::written(self.from_ms),
+            when::written(self.until_ms),
+        );
+        if self.differences.is_empty() {
+            return alike;
+        }
+        let sum = |sum: &Option<Sum>| {
+            sum.as_ref().map_or_else(
+                || "-".to_owned(),
+                |sum| {
+                    let amount = money::written(sum.amount_minor.minor(), sum.currency);
+                    let order = sum.order_id.map_or_else(String::new, |id| format!(" for {id}"));
+                    format!("{amount}{order}")
+                },
+            )
+        };
+        let rows = self.differences.iter().map(|difference| {
+            vec![
+                format!("{:?}", difference.kind).to_lowercase(),
+                difference.movement.to_owned(),
+                difference.provider_ref.to_string(),
+                when::written(difference.at_ms),
+                sum(&difference.ours),
+                sum(&difference.theirs),
+            ]
+        });
+        let columns = ["WHAT", "OF", "REFERENCE", "WHEN", "IN THE LOG", "AT THE PROVIDER"];
+        format!("{}\n{alike}", table(&columns, rows))
+    }
+}
