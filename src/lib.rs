@@ -12,6 +12,7 @@ pub mod engine;
 pub mod gateway;
 pub mod nats;
 pub mod port;
+pub mod psp;
 pub mod role;
 pub mod run;
 pub mod server;
