@@ -150,6 +150,7 @@ pub(super) async fn psp_sim(arguments: PspSimArguments) -> Result<(), Failure> {
         let code = match &error {
             StartError::Ledger(_) => Code::GatewayLedger,
             StartError::Listen { .. } => Code::NoPort,
+            StartError::Webhooks(_) => Code::Failure,
         };
         Failure { code, ..Failure::from(anyhow::Error::from(error)) }
     })?;

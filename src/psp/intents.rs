@@ -198,10 +198,8 @@ fn pay(mut intent: Intent, asked: &Asked, now_ms: u64) -> Result<Done, Fault> {
     let Some(method) = Method::of(&name) else { return Err(no_method()) };
     let attempt = attempt(intent.metadata.get(ATTEMPT));
     let unlucky = asked.unlucky.as_deref().map(|code| Fate::Declined(Decline::of(code)));
-    let fate = match method.fate(attempt) {
-        Fate::Captured => unlucky.unwrap_or(Fate::Captured),
-        fate => fate,
-    };
+    let said = method.fate(attempt);
+    let fate = if said == Fate::Captured { unlucky.unwrap_or(said) } else { said };
     let absent = asked.form.flag("error_on_requires_action")? || is_off_session(asked);
     let charge = Charge {
         id: new_id("ch"),

@@ -31,7 +31,8 @@ struct ConnectionCut;
 pub(super) async fn serve(bank: Arc<Bank>, mut listener: TcpListener, router: Router) {
     let Ok(address) = listener.local_addr() else { return };
     loop {
-        let open = bank.stop.child_token();
+        // Of its own: an outage cuts connections, stopping lets them finish.
+        let open = CancellationToken::new();
         tokio::select! {
             () = bank.stop.cancelled() => return,
             () = bank.weather.refuses(true) => {}
@@ -108,7 +109,7 @@ async fn connection(
             serving.as_mut().graceful_shutdown();
             serving.await
         }
-        () = open.cancelled(), if !stop.is_cancelled() => return,
+        () = open.cancelled() => return,
     };
     if let Err(error) = ended {
         debug!(%error, "a connection ended");

@@ -24,6 +24,8 @@ mod refunds;
 mod render;
 mod search;
 mod settings;
+mod signature;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use tracing::warn;
 
 use bank::Bank;
 use books::Books;
+use webhooks::Teller;
 
 pub use ledger::LedgerError;
 pub use outage::OutageKind;
@@ -57,6 +60,9 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// It cannot tell anybody anything.
+    #[error("sending webhooks")]
+    Webhooks(#[source] reqwest::Error),
 }
 
 /// The simulated provider.
@@ -76,7 +82,16 @@ impl Provider {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let outage = settings.moods.outage;
-        let bank = Bank::open(settings, books, None);
+        let told = settings.webhooks.clone().map(|to| (to, tokio::sync::mpsc::unbounded_channel()));
+        let (told, teller) = match told {
+            Some((to, (told, events))) => (Some(told), Some((to, events))),
+            None => (None, None),
+        };
+        let bank = Bank::open(settings, books, told);
+        if let Some((to, events)) = teller {
+            let teller = Teller::new(&bank, to).map_err(StartError::Webhooks)?;
+            bank.tasks.spawn(teller.run(events));
+        }
         bank.settle_rest();
         if let Some((after, lasts)) = outage {
             let planned = Arc::clone(&bank);
