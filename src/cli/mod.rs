@@ -10,6 +10,7 @@ mod failure;
 mod money;
 mod order;
 mod output;
+mod psp_sim;
 mod reconcile;
 mod run;
 mod session;
@@ -84,6 +85,8 @@ struct Global {
 enum Subcommands {
     /// Run a whole shop on this machine, with a NATS server of its own
     Dev(dev::DevArguments),
+    /// Run a payment provider that is not there, over HTTP in Stripe's shape
+    PspSim(Box<psp_sim::PspSimArguments>),
     /// Run roles against a NATS server
     Run(run::RunArguments),
     /// Compare the streams of a server with their files, or make them so
@@ -158,6 +161,7 @@ fn start(arguments: Arguments) -> Result<(), Failure> {
 async fn dispatch(session: &Session, command: Subcommands) -> Result<(), Failure> {
     match command {
         Subcommands::Dev(arguments) => Box::pin(dev::dev(session, arguments)).await,
+        Subcommands::PspSim(arguments) => psp_sim::psp_sim(*arguments).await,
         Subcommands::Run(arguments) => run::run(session, arguments).await,
         Subcommands::Streams(command) => streams::streams(session, command).await,
         Subcommands::Order(command) => order::order(session, command).await,

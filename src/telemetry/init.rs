@@ -149,6 +149,7 @@ where
 }
 
 fn trace_provider(target: &Target) -> Result<Option<SdkTracerProvider>, ExporterBuildError> {
+    crate::tls::install();
     let builder = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
     let exporter = match target {
         Target::Nowhere => return Ok(None),
@@ -164,6 +165,7 @@ fn trace_provider(target: &Target) -> Result<Option<SdkTracerProvider>, Exporter
 }
 
 fn metric_provider(target: &Target) -> Result<Option<SdkMeterProvider>, ExporterBuildError> {
+    crate::tls::install();
     let builder = MetricExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
     let exporter = match target {
         Target::Nowhere => return Ok(None),

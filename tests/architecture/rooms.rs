@@ -12,10 +12,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wire", &["view", "domain"]),
     ("port", &["wire", "view", "domain"]),
     ("engine", &["port", "wire", "domain"]),
-    ("telemetry", &[]),
+    ("tls", &[]),
+    ("telemetry", &["tls"]),
     ("role", &["engine", "port", "wire", "view", "domain", "telemetry"]),
     ("nats", &["port", "wire", "view", "domain", "telemetry"]),
-    ("gateway", &["port", "domain", "telemetry"]),
+    ("gateway", &["port", "domain", "telemetry", "tls"]),
+    ("psp", &["tls"]),
     ("config", &["wire", "domain", "telemetry"]),
     ("server", &[]),
     ("run", &["role", "engine", "nats", "gateway", "port", "wire", "view", "domain", "telemetry"]),
@@ -35,11 +37,13 @@ const EVERY_ROOM: &[&str] = &[
     "role",
     "nats",
     "gateway",
+    "psp",
     "config",
     "server",
     "run",
     "bench",
     "telemetry",
+    "tls",
 ];
 
 /// What the pure rooms must never do. They get time, chance and bytes as data.

@@ -75,8 +75,7 @@ impl Http {
         headers.insert(reqwest::header::AUTHORIZATION, bearer);
         let version = HeaderName::from_static("stripe-version");
         headers.insert(version, HeaderValue::from_static(API_VERSION));
-        // Whoever came first stays; it is the same one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        crate::tls::install();
         let client = Client::builder()
             .default_headers(headers)
             .connect_timeout(CONNECT_TIMEOUT)
