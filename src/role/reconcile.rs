@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::domain::{Amount, Currency, Event, OrderId, Recorded, Sequence, Timestamp, Token};
+use crate::domain::{Amount, Currency, Event, OrderId, Sequence, Timestamp, Token};
 use crate::port::{Gateway, GatewayError, Log, Moved, Movement, ReadError, Tail};
 use crate::wire::{Commit, Subjects};
 
@@ -156,35 +156,64 @@ async fn recorded<L: Log>(
     connector: &Token,
     period: Period,
 ) -> Result<Side, ReconcileError> {
-    let mut side = Side::new();
+    let (side, refunds) = (Side::new(), BTreeMap::new());
+    let mut heard = Heard { period, connector: connector.clone(), side, refunds };
     let mut tail = log.follow(&subjects.commit(), Sequence::START).await?;
     while 0 < tail.remaining() {
         for entry in tail.next(READ_AT_ONCE).await? {
             let commit = Commit::decode(&entry.payload).map_err(|error| {
                 ReconcileError::Commit { sequence: entry.sequence, problem: error.to_string() }
             })?;
-            if period.holds(commit.head.at) {
-                let moved = commit.events.iter().filter_map(|record| of_log(record, connector));
-                side.extend(moved.map(|(key, sum)| (key, (commit.head.at, sum))));
+            for record in &commit.events {
+                heard.hear(&record.event, commit.head.at);
             }
         }
     }
-    Ok(side)
+    Ok(heard.side)
 }
 
-/// The money an event tells of, when that connector moved it.
-fn of_log(record: &Recorded, connector: &Token) -> Option<((Movement, Token), Sum)> {
-    if let Event::PaymentCaptured(e) = &record.event {
-        let (order_id, currency) = (Some(e.order_id), e.currency);
-        let sum = Sum { order_id, amount_minor: e.amount_minor, currency };
-        let key = (Movement::Captured, e.provider_ref.clone());
-        return (e.connector == *connector).then_some((key, sum));
+/// What the log says moved in a period.
+struct Heard {
+    period: Period,
+    connector: Token,
+    side: Side,
+    /// The provider's names for refunds, by order and number.
+    refunds: BTreeMap<(OrderId, u16), Token>,
+}
+
+impl Heard {
+    fn hear(&mut self, event: &Event, at: Timestamp) {
+        let in_period = self.period.holds(at);
+        if let Event::PaymentCaptured(e) = event
+            && in_period
+            && e.connector == self.connector
+        {
+            let key = (Movement::Captured, e.provider_ref.clone());
+            self.put(key, at, (e.order_id, e.amount_minor, e.currency));
+        } else if let Event::PaymentRefunded(e) = event
+            && in_period
+            && e.connector == self.connector
+        {
+            self.refunds.insert((e.order_id, e.refund), e.provider_ref.clone());
+            let key = (Movement::Refunded, e.provider_ref.clone());
+            self.put(key, at, (e.order_id, e.amount_minor, e.currency));
+        } else if let Event::RefundFailed(e) = event
+            && let Some(provider_ref) = self.refunds.remove(&(e.order_id, e.refund))
+        {
+            // It came back, whenever: the provider's list does not have it any more.
+            self.side.remove(&(Movement::Refunded, provider_ref));
+        }
     }
-    let Event::PaymentRefunded(e) = &record.event else { return None };
-    let (order_id, currency) = (Some(e.order_id), e.currency);
-    let sum = Sum { order_id, amount_minor: e.amount_minor, currency };
-    let key = (Movement::Refunded, e.provider_ref.clone());
-    (e.connector == *connector).then_some((key, sum))
+
+    fn put(
+        &mut self,
+        key: (Movement, Token),
+        at: Timestamp,
+        (order_id, amount_minor, currency): (OrderId, Amount, Currency),
+    ) {
+        let sum = Sum { order_id: Some(order_id), amount_minor, currency };
+        self.side.insert(key, (at, sum));
+    }
 }
 
 fn compare(connector: Token, period: Period, (ours, theirs): (&Side, &Side)) -> Reconciled {
@@ -256,7 +285,10 @@ impl Reconciled {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::fixtures::{T0, amount, currency, hours, order, token};
+    use crate::domain::fixtures::{
+        T0, amount, currency, hours, order, refund_fails, refunded, token,
+    };
+    use crate::domain::payment::DeclineClass;
 
     fn side(rows: &[(&str, u64, u64)]) -> Side {
         let row = |(name, minor, hour): &(&str, u64, u64)| {
@@ -292,6 +324,21 @@ mod tests {
     fn what_moved_before_midnight_and_was_recorded_after_is_no_difference() {
         assert_eq!(told(&[("a", 5, 25)], &[("a", 5, 23)]), (1, vec![]));
         assert_eq!(told(&[("a", 5, 23)], &[("a", 5, 25)]), (0, vec![]));
+    }
+
+    #[test]
+    fn a_refund_that_came_back_is_in_neither_list() {
+        let gone = ("expired_or_canceled_card", DeclineClass::Hard);
+        let period = Period { from: T0, until: T0.after(hours(24)) };
+        let (side, refunds) = (Side::new(), BTreeMap::new());
+        let connector = token("simulated");
+        let mut heard = Heard { period, connector, side, refunds };
+        heard.hear(&refunded(1, order(1), 1, 400), T0);
+        heard.hear(&refunded(2, order(1), 1, 400), T0);
+        // Two days later.
+        heard.hear(&refund_fails((1, 1), order(1), gone, false), T0.after(hours(48)));
+        let left: Vec<_> = heard.side.keys().map(|(_, provider_ref)| provider_ref).collect();
+        assert_eq!(left, [&token("re-2")]);
     }
 
     #[test]

@@ -110,6 +110,12 @@ impl Order {
             RefundResult::Refunded { provider_ref } => {
                 self.refund_done(command, refund, provider_ref)
             }
+            RefundResult::Declined { code }
+                if attempt == refund.attempt
+                    && matches!(refund.state, RefundState::Done { .. }) =>
+            {
+                Answer::Append(self.came_back(command, refund, code))
+            }
             _ if !current => Answer::Append(vec![noted(command)]),
             RefundResult::Unknown => match refund.state {
                 RefundState::Unknown { since, .. } => Answer::AlreadyApplied(since),
@@ -171,6 +177,20 @@ impl Order {
         );
         let told = raised(AttentionKind::RefundMismatch, command.order_id, &reason);
         Answer::Append(vec![noted(command), told])
+    }
+
+    /// The buyer's bank sent it back, days later perhaps. The provider has the money again, and
+    /// the buyer has to be asked where it is to go.
+    fn came_back(&self, command: &RecordRefund, refund: &Refund, code: &Token) -> Vec<Event> {
+        let RecordRefund { order_id, refund: number, attempt, .. } = *command;
+        let connector = command.connector.clone();
+        let sum = self.refund_in_words(refund);
+        let reason = format!("{sum} was given back and came back to {connector}: {code}");
+        let (class, code) = (DeclineClass::Hard, code.clone());
+        let failed =
+            RefundFailed { order_id, refund: number, attempt, connector, class, code, retry: None };
+        let told = raised(AttentionKind::RefundFailed, order_id, &reason);
+        vec![Event::RefundFailed(failed), told]
     }
 
     /// What follows the failure of the last attempt that was asked for.

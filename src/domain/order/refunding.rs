@@ -41,7 +41,9 @@ impl Order {
 
     fn refund_failed(&mut self, at: Address, failed: &RefundFailed) -> bool {
         let Some(refund) = self.money.refund_mut(failed.refund) else { return false };
-        let fits = refund.is_moving() && refund.attempt == failed.attempt;
+        // What was done may come back, and is not tried again by itself.
+        let came_back = matches!(refund.state, RefundState::Done { .. }) && failed.retry.is_none();
+        let fits = (refund.is_moving() || came_back) && refund.attempt == failed.attempt;
         match &failed.retry {
             None => {
                 refund.state = RefundState::GivenUp(at);

@@ -186,9 +186,14 @@ impl Money {
     fn fail(&mut self, failed: &RefundFailed, at: Timestamp) -> Checked {
         let refund = self.refund(failed.refund)?;
         let last = refund.keys.len();
-        let is_moving = matches!(refund.state, State::Asked | State::Unknown);
+        // What was done may come back, and is not tried again by itself.
+        let may = match refund.state {
+            State::Asked | State::Unknown => true,
+            State::Done => failed.retry.is_none(),
+            State::GivenUp => false,
+        };
         refund.state = State::Asked;
-        if !is_moving || usize::from(failed.attempt) != last {
+        if !may || usize::from(failed.attempt) != last {
             return illegal(format!("attempt {} failed, asked for is {last}", failed.attempt));
         }
         let Some(retry) = &failed.retry else {

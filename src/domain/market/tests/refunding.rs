@@ -50,6 +50,28 @@ fn gives_up(attempt: u8, amount: &str) -> Vec<Event> {
     ]
 }
 
+fn came_back() -> Vec<Event> {
+    let reason =
+        "4.00 EUR of pay-1 was given back and came back to simulated: expired_or_canceled_card";
+    vec![
+        refund_fails((1, 1), order(1), GONE, false),
+        attention(AttentionKind::RefundFailed, order(1), reason),
+    ]
+}
+
+fn sent_back() -> Facts {
+    let said = record_refund(order(1), (1, 1), declined(GONE.0));
+    history([done(), did(said, came_back())])
+}
+
+fn done_by_the_second() -> Facts {
+    let busy = record_refund(order(1), (1, 1), declined(BUSY.0));
+    let said = record_refund(order(1), (1, 2), went_back(1));
+    let failed = vec![refund_fails((1, 1), order(1), BUSY, true)];
+    let done = refunded(1, order(1), 2, 400);
+    history([asked(), did(busy, failed), did(said, vec![done])])
+}
+
 fn went_back(refund: u16) -> RefundResult {
     RefundResult::Refunded { provider_ref: token(&format!("re-{refund}")) }
 }
@@ -229,9 +251,27 @@ fn what_a_provider_says_of_a_refund() {
             then: appends(vec![refunded(1, anna, 1, 400)]),
         },
         Case {
-            name: "a failure told after it went through changes nothing",
+            name: "one that the buyer's bank sent back is open again, and a human is told",
             given: done(),
-            when: record_refund(anna, (1, 1), declined(GONE.0)),
+            when: record_refund(anna, (1, 1), declined(GONE.0)).under(command_made(T0, 1)),
+            then: appends(came_back()),
+        },
+        Case {
+            name: "told again that it came back: noted",
+            given: sent_back(),
+            when: record_refund(anna, (1, 1), declined(GONE.0)).under(command_made(T0, 1)),
+            then: appends(vec![refund_noted((1, 1), anna, declined(GONE.0))]),
+        },
+        Case {
+            name: "what came back may be given back in another way, under another reference",
+            given: sent_back(),
+            when: refund(anna, "c-2", None),
+            then: appends(vec![refund_wanted(2, anna, ("pay-1", 1_000), "c-2")]),
+        },
+        Case {
+            name: "a failure of an older attempt, told after a later one went through, changes nothing",
+            given: done_by_the_second(),
+            when: record_refund(anna, (1, 1), declined(GONE.0)).under(command_made(T0, 1)),
             then: appends(vec![refund_noted((1, 1), anna, declined(GONE.0))]),
         },
         Case {
