@@ -8,6 +8,7 @@ pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod edge;
 pub mod engine;
 pub mod gateway;
 pub mod nats;

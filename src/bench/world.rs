@@ -150,6 +150,7 @@ impl World {
             feed: Encoding::MessagePack,
             payments: options.payments,
             gateway: Arc::clone(&options.gateway),
+            webhooks: None,
             holder: format!("bench {}", std::process::id()),
         };
         let running = start(&setup, &options.roles).await?;

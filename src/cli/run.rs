@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tracing::{error, info};
 
 use super::failure::Failure;
@@ -73,6 +73,7 @@ pub(super) fn setup(config: &Config) -> Result<Setup<Connector>, anyhow::Error> 
         feed: config.feed.encoding.encoding(),
         payments: Payments { concurrency: config.payer.concurrency.count(), ..Payments::default() },
         gateway: Arc::new(connector(config)?),
+        webhooks: config.webhooks.listen,
         holder: format!("kassa {}", std::process::id()),
     })
 }
@@ -129,10 +130,16 @@ fn simulated(
 
 fn stripe(config: &StripeConfig) -> Result<StripeGateway, anyhow::Error> {
     let secret_key = secret(config.secret_key.as_ref(), config.secret_key_file.as_deref())
-        .context("stripe.secret_key_file")?
-        .unwrap_or_default();
+        .context("stripe.secret_key_file")?;
+    let mut webhook_secrets = config.webhook_secrets.clone();
+    let more = secret(None, config.webhook_secrets_file.as_deref())
+        .context("stripe.webhook_secrets_file")?;
+    if let Some(more) = more {
+        let lines = more.expose_secret().lines().map(str::trim).filter(|line| !line.is_empty());
+        webhook_secrets.extend(lines.map(SecretString::from));
+    }
     let base_url = config.base_url.clone();
-    Ok(StripeGateway::new(&StripeSettings { base_url, secret_key })?)
+    Ok(StripeGateway::new(&StripeSettings { base_url, secret_key, webhook_secrets })?)
 }
 
 /// A secret that is set itself, or stands in a file.

@@ -10,6 +10,7 @@ mod layers;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,6 +52,8 @@ pub struct Config {
     pub gateway: GatewayConfig,
     /// Stripe.
     pub stripe: StripeConfig,
+    /// Where providers tell what happened.
+    pub webhooks: WebhooksConfig,
 }
 
 /// Where to connect, and as whom.
@@ -197,6 +200,19 @@ pub struct StripeConfig {
     pub secret_key: Option<SecretString>,
     /// File with the secret key.
     pub secret_key_file: Option<PathBuf>,
+    /// What webhooks are signed with: one, or two while it is being changed.
+    #[serde(default)]
+    pub webhook_secrets: Vec<SecretString>,
+    /// File with them, one a line.
+    pub webhook_secrets_file: Option<PathBuf>,
+}
+
+/// Where providers tell what happened.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhooksConfig {
+    /// Address and port; nobody is heard without one.
+    pub listen: Option<SocketAddr>,
 }
 
 /// Who takes the money, and how the simulated gateway behaves.

@@ -3,7 +3,7 @@
 use super::simulated::SimulatedGateway;
 use super::stripe::StripeGateway;
 use crate::domain::{PaymentResult, RefundResult, Timestamp, Token};
-use crate::port::{Charge, Gateway, GatewayError, GiveBack, News, Page};
+use crate::port::{BadWebhook, Charge, Gateway, GatewayError, GiveBack, Hint, News, Page};
 
 /// Any of the providers we can talk to.
 #[derive(Debug)]
@@ -66,6 +66,18 @@ impl Gateway for Connector {
         match self {
             Self::Simulated(gateway) => gateway.list(from, until, after).await,
             Self::Stripe(gateway) => gateway.list(from, until, after).await,
+        }
+    }
+
+    fn hear(
+        &self,
+        header: &dyn Fn(&str) -> Option<String>,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Hint, BadWebhook> {
+        match self {
+            Self::Simulated(gateway) => gateway.hear(header, body, now),
+            Self::Stripe(gateway) => gateway.hear(header, body, now),
         }
     }
 

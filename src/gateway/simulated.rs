@@ -14,7 +14,8 @@ use tokio::time::Instant;
 use super::ledger::{ChargeLine, Ledger, LedgerError, LedgerLine, RefundLine};
 use crate::domain::{PaymentResult, RefundResult, Timestamp, Token};
 use crate::port::{
-    BoxError, Charge, Clock, Gateway, GatewayError, GiveBack, News, Page, SystemClock,
+    BadWebhook, BoxError, Charge, Clock, Gateway, GatewayError, GiveBack, Hint, News, Page,
+    SystemClock,
 };
 use moods::{Mood, SHARES};
 
@@ -282,6 +283,15 @@ impl Gateway for SimulatedGateway {
         let lines = self.lines()?.into_iter().filter_map(|line| line.moved());
         let within = lines.filter(|moved| from <= moved.at && moved.at < until);
         Ok(Page { lines: within.collect(), next: None })
+    }
+
+    fn hear(
+        &self,
+        _header: &dyn Fn(&str) -> Option<String>,
+        _body: &[u8],
+        _now: Timestamp,
+    ) -> Result<Hint, BadWebhook> {
+        Err(BadWebhook::Unexpected)
     }
 
     async fn check(&self) -> Result<(), GatewayError> {

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use super::log::BoxError;
+use super::webhook::{BadWebhook, Hint};
 use crate::domain::{Amount, Currency, OrderId, PaymentResult, RefundResult, Timestamp, Token};
 
 /// One attempt to take money.
@@ -171,6 +172,19 @@ pub trait Gateway: Send + Sync + 'static {
         until: Timestamp,
         after: Option<&str>,
     ) -> impl Future<Output = Result<Page, GatewayError>> + Send;
+
+    /// Reads what the provider told by itself, and believes it when it is signed. `header` finds a
+    /// header by its name, which is lower case. What it is about has to be looked up all the same.
+    ///
+    /// # Errors
+    ///
+    /// See [`BadWebhook`]: whoever sent it is told why.
+    fn hear(
+        &self,
+        header: &dyn Fn(&str) -> Option<String>,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Hint, BadWebhook>;
 
     /// Whether the provider is there and takes our credentials. Moves no money.
     ///

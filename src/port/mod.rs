@@ -12,6 +12,7 @@ mod replies;
 mod snapshots;
 #[cfg(test)]
 pub(crate) mod testing;
+mod webhook;
 
 pub use clock::{Clock, SystemClock, new_uuid};
 pub use gateway::{Charge, Gateway, GatewayError, GiveBack, Moved, Movement, News, Page};
@@ -19,3 +20,4 @@ pub use lease::{Lease, LeaseError};
 pub use log::{Batch, BoxError, CommitError, Committed, Entry, Log, Message, ReadError, Tail};
 pub use replies::{AnswerTo, Arrived, Asks, Commands, Part, Replies, Unanswered};
 pub use snapshots::{SnapshotError, Snapshots};
+pub use webhook::{BadWebhook, Hint, WEBHOOK_BYTES_MAX, WEBHOOK_TOLERANCE_S};

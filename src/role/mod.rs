@@ -9,3 +9,4 @@ pub mod payer;
 pub mod projector;
 pub mod reconcile;
 pub mod retry_scheduler;
+pub mod webhooks;

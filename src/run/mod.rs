@@ -1,6 +1,7 @@
 //! Wires roles to a server, starts them, and stops them in order.
 
 mod group;
+mod money;
 mod roles;
 
 pub use group::Group;

@@ -1,5 +1,6 @@
 //! The roles of a process.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,10 +8,11 @@ use anyhow::Context;
 use tracing::info;
 
 use super::group::Group;
+use super::money::{start_payer, start_webhooks};
 use crate::domain::Policy;
 use crate::engine::{Candidate, Output, Pace, Projection};
 use crate::nats::{
-    Client, Connection, ConnectionOptions, JsLog, KvLease, NatsAsks, NatsReplies, ObjectSnapshots,
+    Connection, ConnectionOptions, JsLog, KvLease, NatsAsks, NatsReplies, ObjectSnapshots,
 };
 use crate::port::{Gateway, SystemClock};
 use crate::role::attention::AttentionList;
@@ -18,7 +20,7 @@ use crate::role::committer::{self, Bounds, Rules};
 use crate::role::feed::{self, Feed};
 use crate::role::follow::{self, Beginning, Hub, follow};
 use crate::role::outbox::Outbox;
-use crate::role::payer::{OwedProjection, Payer, Payments, hear_timers};
+use crate::role::payer::Payments;
 use crate::role::projector::Projector;
 use crate::role::retry_scheduler::{self, RetryTimers};
 use crate::view::{MinuteView, OrderView, StockView, View};
@@ -39,17 +41,20 @@ pub enum Role {
     Feed,
     /// Lists what a human must look at.
     Attention,
+    /// Hears what the payment provider tells by itself.
+    Webhooks,
 }
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Committer,
         Self::Projector,
         Self::Payer,
         Self::RetryScheduler,
         Self::Feed,
         Self::Attention,
+        Self::Webhooks,
     ];
 
     /// The name on the command line.
@@ -62,6 +67,7 @@ impl Role {
             Self::RetryScheduler => "retry-scheduler",
             Self::Feed => "feed",
             Self::Attention => "attention",
+            Self::Webhooks => "webhooks",
         }
     }
 }
@@ -92,6 +98,8 @@ pub struct Setup<G> {
     pub payments: Payments,
     /// Who takes the money.
     pub gateway: Arc<G>,
+    /// Where providers tell what happened; nobody is heard without it.
+    pub webhooks: Option<SocketAddr>,
     /// Who this is, in leases.
     pub holder: String,
 }
@@ -133,6 +141,7 @@ impl Default for Paces {
 /// Running roles, in the order in which they stop.
 pub struct Running {
     groups: Vec<Group>,
+    webhooks: Option<SocketAddr>,
     // Apart, because whoever starts roles moves this about.
     commits: Box<Hub<JsLog>>,
 }
@@ -142,6 +151,12 @@ impl Running {
     #[must_use]
     pub fn commits(&self) -> &Hub<JsLog> {
         &self.commits
+    }
+
+    /// Where webhooks are heard.
+    #[must_use]
+    pub const fn webhooks(&self) -> Option<SocketAddr> {
+        self.webhooks
     }
 
     /// Waits for a role to fail; for ever while all are well.
@@ -169,6 +184,7 @@ pub async fn start<G: Gateway>(setup: &Setup<G>, roles: &[Role]) -> Result<Runni
     let mut committer = Group::new("committer");
     let mut followers = Group::new("followers");
     let hub = setup.hub().await?;
+    let mut webhooks = None;
     for role in roles {
         match role {
             Role::Committer => start_committer(setup, &mut committer).await?,
@@ -183,18 +199,20 @@ pub async fn start<G: Gateway>(setup: &Setup<G>, roles: &[Role]) -> Result<Runni
             Role::RetryScheduler => start_retry_scheduler((setup, &hub), &mut followers).await?,
             Role::Feed => start_feed((setup, &hub), &mut followers).await?,
             Role::Attention => start_attention((setup, &hub), &mut followers).await?,
+            Role::Webhooks => webhooks = start_webhooks(setup, &mut payer).await?,
         }
     }
-    Ok(Running { groups: vec![payer, committer, followers], commits: Box::new(hub) })
+    let groups = vec![payer, committer, followers];
+    Ok(Running { groups, webhooks, commits: Box::new(hub) })
 }
 
 impl<G> Setup<G> {
-    fn subjects(&self) -> Subjects {
+    pub(super) fn subjects(&self) -> Subjects {
         Subjects::of(self.market.clone())
     }
 
     /// A connection of its own, named in the server's list.
-    async fn connect(&self, role: &str) -> anyhow::Result<Connection> {
+    pub(super) async fn connect(&self, role: &str) -> anyhow::Result<Connection> {
         let name = format!("kassa {} {role}", self.market);
         let options = ConnectionOptions { name, ..self.nats.clone() };
         Ok(Connection::open(&options).await?)
@@ -252,12 +270,12 @@ async fn start_committer<G: Gateway>(setup: &Setup<G>, group: &mut Group) -> any
 }
 
 /// What followers share.
-type Shared<'a, G> = (&'a Setup<G>, &'a Hub<JsLog>);
+pub(super) type Shared<'a, G> = (&'a Setup<G>, &'a Hub<JsLog>);
 
 /// Where a follower reads, and where it writes.
-type FollowerWorld = (follow::Ports<JsLog, KvLease, SystemClock>, JsLog);
+pub(super) type FollowerWorld = (follow::Ports<JsLog, KvLease, SystemClock>, JsLog);
 
-async fn follower<G: Gateway>(
+pub(super) async fn follower<G: Gateway>(
     (setup, hub): Shared<'_, G>,
     role: &str,
     stream: String,
@@ -273,12 +291,12 @@ async fn follower<G: Gateway>(
 }
 
 /// A bucket as the place a follower writes to.
-fn bucket_output(log: JsLog, bucket: &str, pace: Pace) -> Output<JsLog> {
+pub(super) fn bucket_output(log: JsLog, bucket: &str, pace: Pace) -> Output<JsLog> {
     let position = Subjects::position_key(bucket);
     Output { log, position, keys: Subjects::bucket_key(bucket, ""), pace }
 }
 
-fn spawn_follower<P: Projection + 'static>(
+pub(super) fn spawn_follower<P: Projection + 'static>(
     group: &mut Group,
     name: &'static str,
     ports: follow::Ports<JsLog, KvLease, SystemClock>,
@@ -351,45 +369,5 @@ async fn start_attention<G: Gateway>(
     let output = Output { log, position, keys: String::new(), pace };
     let start = (output, Beginning::Start);
     spawn_follower(group, "attention", ports, start, move || AttentionList::new(subjects.clone()));
-    Ok(())
-}
-
-async fn start_payer<G: Gateway>(
-    (setup, hub): Shared<'_, G>,
-    group: &mut Group,
-) -> anyhow::Result<()> {
-    let subjects = setup.subjects();
-    let bucket = subjects.bucket("payer");
-    let (ports, log) = follower((setup, hub), "payer", Subjects::bucket_stream(&bucket)).await?;
-    let connection = setup.connect("payer commands").await?;
-    let every_due = subjects.every_retry_due();
-    let source = "payer".parse().context("the payer's own name")?;
-    let client = Client::new(&connection, subjects, source).await?.bundled();
-    let gateway = Arc::clone(&setup.gateway);
-    let classes = setup.policy.classes.clone();
-    let payer = Payer::new(gateway, (client, SystemClock), setup.payments, classes);
-    let (drive, shows) = (payer.drive(), payer.shows());
-    let key = Subjects::bucket_key(&bucket, &Subjects::connector_key(shows.connector()));
-    let (board, stop) = (log.clone(), group.token());
-    group.spawn("payer's connector", async move {
-        shows.run(&board, &key, &stop).await;
-        Ok(())
-    });
-    let timers = JsLog::open(&connection, setup.subjects().stream("TIMERS")).await?;
-    let (hears, stop) = (payer.drive(), group.token());
-    group.spawn("payer's timers", async move {
-        hear_timers(&timers, &every_due, &hears, &stop).await;
-        Ok(())
-    });
-    let output = bucket_output(log, &bucket, setup.pace.payer);
-    let prefix = output.keys.clone();
-    let start = (output, Beginning::Start);
-    let owed = move || OwedProjection::new(prefix.clone(), drive.clone());
-    spawn_follower(group, "payer's bucket", ports, start, owed);
-    let stop = group.token();
-    group.spawn("payer", async move {
-        payer.run(&stop).await;
-        Ok(())
-    });
     Ok(())
 }

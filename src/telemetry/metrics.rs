@@ -52,6 +52,7 @@ pub struct Metrics {
     payment_attempts: Counter<u64>,
     payment_duration: Histogram<f64>,
     payment_circuit: Gauge<u64>,
+    webhooks: Counter<u64>,
     stock_rejections: Counter<u64>,
     stock_shortages: Counter<u64>,
     attention_items: Gauge<u64>,
@@ -87,6 +88,7 @@ impl Metrics {
             payment_attempts: counter(metric::PAYMENT_ATTEMPTS, "{call}"),
             payment_duration: seconds(metric::PAYMENT_DURATION, &WAIT_EDGES),
             payment_circuit: meter.u64_gauge(metric::PAYMENT_CIRCUIT).build(),
+            webhooks: counter(metric::WEBHOOKS, "{webhook}"),
             stock_rejections: counter(metric::STOCK_REJECTIONS, "{order}"),
             stock_shortages: counter(metric::STOCK_SHORTAGES, "{shortage}"),
             attention_items: meter.u64_gauge(metric::ATTENTION_ITEMS).with_unit("{item}").build(),
@@ -158,6 +160,16 @@ impl Metrics {
     pub fn circuit(&self, connector: &str, degree: u64) {
         let connector = KeyValue::new(metric::CONNECTOR, connector.to_owned());
         self.payment_circuit.record(degree, &[connector]);
+    }
+
+    /// A provider told something, and this became of it.
+    pub fn webhook(&self, connector: &str, result: &'static str, reason: &str) {
+        let what = [
+            KeyValue::new(metric::CONNECTOR, connector.to_owned()),
+            KeyValue::new(metric::RESULT, result),
+            KeyValue::new(metric::REASON, reason.to_owned()),
+        ];
+        self.webhooks.add(1, &what);
     }
 
     /// Orders were refused for want of stock, and promised units turned out not to exist.

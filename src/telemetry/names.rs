@@ -106,6 +106,8 @@ pub mod metric {
     /// Whether a provider is called, by [`CONNECTOR`]: 0 as always, 1 carefully after an outage,
     /// 2 not at all.
     pub const PAYMENT_CIRCUIT: &str = "kassa.payment.circuit";
+    /// What providers told by themselves, by [`CONNECTOR`], [`RESULT`] and [`REASON`].
+    pub const WEBHOOKS: &str = "kassa.webhooks";
     /// Orders that were refused for want of stock.
     pub const STOCK_REJECTIONS: &str = "kassa.stock.rejections";
     /// Times promised units turned out not to exist.
@@ -115,7 +117,8 @@ pub mod metric {
 
     /// `confirmed`, `rejected` or `cancelled`.
     pub const OUTCOME: &str = "outcome";
-    /// The code of the refusal or of the cancellation; `none` for a confirmed order.
+    /// The code of the refusal or of the cancellation; `none` for a confirmed order. Of a webhook:
+    /// why it is ignored or not believed.
     pub const REASON: &str = "reason";
     /// `committer`, `orders`, `stock`, …
     pub const ROLE: &str = "role";
@@ -123,7 +126,8 @@ pub mod metric {
     pub const VIEW: &str = "view";
     /// The payment provider.
     pub const CONNECTOR: &str = "connector";
-    /// `captured`, `declined`, `failed` or `unknown`.
+    /// `captured`, `declined`, `failed` or `unknown`. Of a webhook: `recorded`, `repeated`,
+    /// `ignored`, `refused` or `later`.
     pub const RESULT: &str = "result";
     /// Of a decline: `soft`, `customer`, `hard` or `infra`; `infra` for a call that failed;
     /// `none` otherwise.

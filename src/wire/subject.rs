@@ -277,6 +277,12 @@ impl Subjects {
         self.attention("_position", "attention")
     }
 
+    /// The key of something that a provider told, in the bucket of what was told.
+    #[must_use]
+    pub fn webhook_key(connector: &Token, event: &Token) -> String {
+        format!("{connector}.{event}")
+    }
+
     /// The key under which a payer shows, in its bucket, how it gets on with a provider.
     #[must_use]
     pub fn connector_key(connector: &Token) -> String {

@@ -45,7 +45,7 @@ impl Scene {
 
     async fn end(self) {
         let answers = self.crowd.stop().await;
-        prove(&self.shop, &answers).await;
+        Box::pin(prove(&self.shop, &answers)).await;
         for roles in self.roles {
             roles.stop(PROGRESS).await;
         }

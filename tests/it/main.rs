@@ -27,10 +27,14 @@ mod server_faults;
 #[cfg(test)]
 mod storm;
 #[cfg(test)]
+mod stripe;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod timers;
 #[cfg(test)]
 mod two_ways_in;
+#[cfg(test)]
+mod webhooks;
 #[cfg(test)]
 mod zombie;

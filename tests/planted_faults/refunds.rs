@@ -22,6 +22,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     told("nobody asked for that refund", refund_unasked, Invariant::I5, "never asked for"),
     told("a refund is tried under an old key", retry_old_key, Invariant::I5, "attempt 2 at"),
     told("an old attempt at a refund fails", fail_old, Invariant::I5, "asked for is 1"),
+    told("what was done is tried again", retry_done, Invariant::I5, "attempt 2 failed"),
     told("given up, and nobody is told", give_up_quietly, Invariant::I5, "nobody was told"),
     told("unknown, of another attempt", unsee_old, Invariant::I5, "asked for is 1"),
     told("a human is told of nothing unknown", tell_of_nothing, Invariant::I11, "refund_unknown"),
@@ -107,6 +108,14 @@ fn fail_old(story: &mut Story) -> At {
     let Event::RefundFailed(event) = story.event(spot) else { unreachable!() };
     event.attempt = 2;
     At::event(spot)
+}
+
+/// What was done may come back; nothing tries it again by itself.
+fn retry_done(story: &mut Story) -> At {
+    let mut record = again(story, "refund_failed", UNDONE);
+    let Event::RefundFailed(event) = &mut record.event else { unreachable!() };
+    event.attempt = 2;
+    At::event(story.append(vec![record]))
 }
 
 fn give_up_quietly(story: &mut Story) -> At {

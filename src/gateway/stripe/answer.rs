@@ -5,8 +5,7 @@
 //! | 2xx | what the object says |
 //! | 402 | declined: `advice_code`, else `decline_code`, else `code` |
 //! | 400 `idempotency_error`, 409, `lock_timeout` | another call under this key was out: unknown |
-//! | 400 about the means of payment | declined: the buyer can choose another |
-//! | 400 about a refund that cannot be | declined |
+//! | 400 about the means, the amount, or the payment to refund | declined: it is that order's |
 //! | 401, 403, 404 of a path, any other 4xx | we are not set up as the provider needs |
 //! | 429 | it would not take the call |
 //! | 5xx | it may have been carried out: unknown |
@@ -15,8 +14,17 @@ use super::objects::{Failed, Intent, Ours, Problem, Refund, sum};
 use crate::domain::{PaymentResult, RefundResult, Token};
 use crate::port::GatewayError;
 
-/// Fields of a charge that come from the buyer: whoever chose them can choose others.
-const OF_BUYER: [&str; 3] = ["payment_method", "payment_method_data", "source"];
+/// Fields that differ from order to order. What is wrong with them is wrong with one order, and
+/// must not keep the others from paying.
+const OF_ORDER: [&str; 7] = [
+    "payment_method",
+    "payment_method_data",
+    "source",
+    "amount",
+    "currency",
+    "payment_intent",
+    "charge",
+];
 
 /// Codes with which a refund is refused for good.
 const REFUND_REFUSED: [&str; 5] = [
@@ -35,6 +43,8 @@ pub(super) struct Answer {
     pub(super) may_retry: Option<bool>,
     /// It is the answer of an earlier call under the same key.
     pub(super) is_replayed: bool,
+    /// The call could move money. One that could not leaves nothing unknown behind.
+    pub(super) moves: bool,
 }
 
 /// An answer that is no object.
@@ -56,8 +66,13 @@ impl Answer {
     /// The object it holds.
     pub(super) fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, No> {
         if (200..300).contains(&self.status) {
-            // Carried out, whatever it is that we cannot read.
-            return serde_json::from_slice(&self.body).map_err(|error| unknown(&error));
+            return serde_json::from_slice(&self.body).map_err(|error| match self.moves {
+                // Carried out, whatever it is that we cannot read.
+                true => self.unknown(&error),
+                false => No::Error(GatewayError::Misconfigured(
+                    "whoever answers at stripe.base_url is not this provider".into(),
+                )),
+            });
         }
         Err(self.no())
     }
@@ -70,29 +85,33 @@ impl Answer {
         let says = format!("{} {} {code}", self.status, problem.kind);
         match self.status {
             402 => No::Declined(reason(&problem)),
-            400 if problem.kind == "idempotency_error" => unknown(&says),
+            400 if problem.kind == "idempotency_error" => self.unknown(&says),
             400 if REFUND_REFUSED.contains(&code) => No::Declined(reason(&problem)),
-            400 if self.is_about_buyer(&problem) => No::Declined(reason(&problem)),
+            400 if is_about_order(&problem) => No::Declined(reason(&problem)),
             404 if code == "resource_missing" => No::Missing,
-            409 => unknown(&says),
-            429 if code == "lock_timeout" => unknown(&says),
+            409 => self.unknown(&says),
+            429 if code == "lock_timeout" => self.unknown(&says),
             429 => No::Error(GatewayError::Unavailable(says.into())),
             // Told that it was not begun, we may take it for one that was never out.
             500.. if self.may_retry == Some(true) && self.status == 503 => {
                 No::Error(GatewayError::Unavailable(says.into()))
             }
-            500.. => unknown(&says),
+            500.. => self.unknown(&says),
             _ => No::Error(GatewayError::Misconfigured(says.into())),
         }
     }
 
-    fn is_about_buyer(&self, problem: &Problem) -> bool {
-        problem.param.as_deref().is_some_and(|param| OF_BUYER.contains(&param))
+    fn unknown(&self, says: &impl ToString) -> No {
+        let cause = says.to_string().into();
+        No::Error(match self.moves {
+            true => GatewayError::Unknown(cause),
+            false => GatewayError::Unavailable(cause),
+        })
     }
 }
 
-fn unknown(says: &impl ToString) -> No {
-    No::Error(GatewayError::Unknown(says.to_string().into()))
+fn is_about_order(problem: &Problem) -> bool {
+    problem.param.as_deref().is_some_and(|param| OF_ORDER.contains(&param))
 }
 
 /// The provider's reason for saying no: what it advises counts for more than what the bank said.

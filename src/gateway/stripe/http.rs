@@ -24,8 +24,10 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(9);
 pub struct StripeSettings {
     /// `https`, or `http` to a loopback address.
     pub base_url: String,
-    /// The secret key. Never shown.
-    pub secret_key: SecretString,
+    /// The secret key; none is an account that takes nothing. Never shown.
+    pub secret_key: Option<SecretString>,
+    /// What webhooks are signed with: one, or two while it is being changed. Never shown.
+    pub webhook_secrets: Vec<SecretString>,
 }
 
 /// Settings with which nobody can be called.
@@ -37,9 +39,9 @@ pub enum StripeSettingsError {
     /// A secret would go over an open line.
     #[error("stripe.base_url {0:?} must be https; http is for loopback addresses")]
     NotSecret(String),
-    /// There is no key, or it cannot stand in a header.
-    #[error("stripe.secret_key is missing, or holds what a header may not hold")]
-    NoKey,
+    /// The key cannot stand in a header.
+    #[error("stripe.secret_key holds what a header may not hold")]
+    BadKey,
     /// The client cannot be made.
     #[error("the HTTP client")]
     Client(#[source] reqwest::Error),
@@ -52,6 +54,8 @@ pub(super) type Fields = Vec<(String, String)>;
 pub(super) struct Http {
     client: Client,
     base: Url,
+    /// Without one nobody is called.
+    has_key: bool,
 }
 
 impl Http {
@@ -64,15 +68,15 @@ impl Http {
         if base.scheme() != "https" && !(base.scheme() == "http" && is_loopback) {
             return Err(StripeSettingsError::NotSecret(named()));
         }
-        let key = settings.secret_key.expose_secret();
-        let bearer = HeaderValue::from_str(&format!("Bearer {key}"));
-        let mut bearer = bearer.map_err(|_| StripeSettingsError::NoKey)?;
-        if key.is_empty() {
-            return Err(StripeSettingsError::NoKey);
-        }
-        bearer.set_sensitive(true);
         let mut headers = HeaderMap::new();
-        headers.insert(reqwest::header::AUTHORIZATION, bearer);
+        let key = settings.secret_key.as_ref().map(ExposeSecret::expose_secret);
+        let key = key.filter(|key| !key.is_empty());
+        if let Some(key) = key {
+            let bearer = HeaderValue::from_str(&format!("Bearer {key}"));
+            let mut bearer = bearer.map_err(|_| StripeSettingsError::BadKey)?;
+            bearer.set_sensitive(true);
+            headers.insert(reqwest::header::AUTHORIZATION, bearer);
+        }
         let version = HeaderName::from_static("stripe-version");
         headers.insert(version, HeaderValue::from_static(API_VERSION));
         crate::tls::install();
@@ -83,14 +87,14 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(StripeSettingsError::Client)?;
-        Ok(Self { client, base })
+        Ok(Self { client, base, has_key: key.is_some() })
     }
 
     /// Asks; nothing moves by it.
     pub(super) async fn get(&self, path: &str, query: &Fields) -> Result<Answer, GatewayError> {
         let call = self.call(Method::GET, path)?.query(query);
         // Silence says no more than absence does.
-        match sent(call).await {
+        match sent(call, false).await {
             Err(GatewayError::Unknown(cause)) => Err(GatewayError::Unavailable(cause)),
             answered => answered,
         }
@@ -104,17 +108,21 @@ impl Http {
         form: &Fields,
     ) -> Result<Answer, GatewayError> {
         let call = self.call(Method::POST, path)?;
-        sent(call.header("idempotency-key", key.as_str()).form(form)).await
+        sent(call.header("idempotency-key", key.as_str()).form(form), true).await
     }
 
     fn call(&self, method: Method, path: &str) -> Result<RequestBuilder, GatewayError> {
+        if !self.has_key {
+            let why = "there is no stripe.secret_key: set KASSA_STRIPE__SECRET_KEY, or name a file";
+            return Err(GatewayError::Misconfigured(why.into()));
+        }
         let url = self.base.join(path);
         let url = url.map_err(|error| GatewayError::Misconfigured(error.into()))?;
         Ok(self.client.request(method, url))
     }
 }
 
-async fn sent(call: RequestBuilder) -> Result<Answer, GatewayError> {
+async fn sent(call: RequestBuilder, moves: bool) -> Result<Answer, GatewayError> {
     let response = call.send().await.map_err(|error| failed(&error))?;
     let status = response.status().as_u16();
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
@@ -122,7 +130,7 @@ async fn sent(call: RequestBuilder) -> Result<Answer, GatewayError> {
     let is_replayed = header("idempotent-replayed") == Some("true");
     // It was carried out, and the end of the answer is missing.
     let body = response.bytes().await.map_err(|error| GatewayError::Unknown(named(&error)))?;
-    Ok(Answer { status, body: body.to_vec(), may_retry, is_replayed })
+    Ok(Answer { status, body: body.to_vec(), may_retry, is_replayed, moves })
 }
 
 /// An error without the address, which may hold what is nobody's business.

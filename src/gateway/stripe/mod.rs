@@ -13,13 +13,16 @@ mod webhook;
 
 use answer::{Answer, No, payment, refund};
 use http::{Fields, Http};
-use objects::{Intent, List, Ours, Refund, field, moment, sum};
+use objects::{Balance, Intent, List, Ours, Refund, field, moment, sum};
 
 pub use http::{StripeSettings, StripeSettingsError};
-pub use webhook::{BODY_BYTES_MAX, BadWebhook, WebhookEvent, verify};
+
+use secrecy::SecretString;
 
 use crate::domain::{PaymentResult, Policy, RefundResult, Timestamp, Token};
-use crate::port::{Charge, Gateway, GatewayError, GiveBack, Moved, Movement, News, Page};
+use crate::port::{
+    BadWebhook, Charge, Gateway, GatewayError, GiveBack, Hint, Moved, Movement, News, Page,
+};
 
 /// Objects of one page: as many as the provider gives.
 const PAGE: usize = 100;
@@ -35,6 +38,7 @@ const ATTEMPT_S: u64 = 25 * 60 * 60;
 #[derive(Debug)]
 pub struct StripeGateway {
     http: Http,
+    webhook_secrets: Vec<SecretString>,
 }
 
 impl StripeGateway {
@@ -44,7 +48,8 @@ impl StripeGateway {
     ///
     /// [`StripeSettingsError`].
     pub fn new(settings: &StripeSettings) -> Result<Self, StripeSettingsError> {
-        Ok(Self { http: Http::new(settings)? })
+        let webhook_secrets = settings.webhook_secrets.clone();
+        Ok(Self { http: Http::new(settings)?, webhook_secrets })
     }
 
     /// The payment that carries this key: by search, which may lag, and else among the recent ones.
@@ -261,9 +266,29 @@ impl Gateway for StripeGateway {
         Ok(Page { lines, next: Some(next) })
     }
 
+    fn hear(
+        &self,
+        header: &dyn Fn(&str) -> Option<String>,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Hint, BadWebhook> {
+        if self.webhook_secrets.is_empty() {
+            return Err(BadWebhook::Unexpected);
+        }
+        let signature = header(webhook::SIGNATURE);
+        webhook::verify(body, signature.as_deref(), &self.webhook_secrets, now)
+    }
+
     async fn check(&self) -> Result<(), GatewayError> {
         let answer = self.http.get("/v1/balance", &Fields::new()).await?;
-        answer.read::<serde::de::IgnoredAny>().map(drop).map_err(error)
+        match answer.read::<Balance>() {
+            Ok(Balance { object }) if object == "balance" => Ok(()),
+            Ok(Balance { object }) => {
+                let why = format!("asked for the balance, whoever answers gave a {object}");
+                Err(GatewayError::Misconfigured(why.into()))
+            }
+            Err(no) => Err(error(no)),
+        }
     }
 }
 

@@ -52,6 +52,12 @@ pub(super) struct Refund {
     pub(super) failure_reason: Option<String>,
 }
 
+/// What the account holds: asked for to see whether it is ours.
+#[derive(Debug, Deserialize)]
+pub(super) struct Balance {
+    pub(super) object: String,
+}
+
 /// What went wrong, in the provider's words.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct Problem {

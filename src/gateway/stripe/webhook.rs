@@ -4,63 +4,11 @@ use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::domain::{Timestamp, Token};
+use crate::domain::Timestamp;
+use crate::port::{BadWebhook, Hint, WEBHOOK_BYTES_MAX, WEBHOOK_TOLERANCE_S};
 
-/// How far the moment it was signed at may be from now, either way. Source: the provider's own
-/// libraries.
-const TOLERANCE_S: u64 = 300;
-
-/// Larger ones are attacks: the provider's have some kilobytes.
-pub const BODY_BYTES_MAX: usize = 256 * 1024;
-
-/// Something that happened at the provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WebhookEvent {
-    /// The provider's name for the event: told twice, it is the same.
-    pub id: Token,
-    /// What kind of event it is.
-    pub kind: String,
-    /// The payment or the refund it is about; none when it is about neither.
-    pub about: Option<Token>,
-}
-
-/// Why a webhook is not believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadWebhook {
-    /// No header with signatures.
-    #[error("it is not signed")]
-    Unsigned,
-    /// The header is not as it should be.
-    #[error("its signature header cannot be read")]
-    Malformed,
-    /// Signed too long ago, or in the future.
-    #[error("it was signed {0} s from now, at most {TOLERANCE_S} s are allowed")]
-    Stale(u64),
-    /// No signature is right.
-    #[error("no signature of it is right")]
-    Forged,
-    /// Signed, and no event.
-    #[error("it holds no event")]
-    NoEvent,
-    /// More bytes than any event has.
-    #[error("it is larger than {BODY_BYTES_MAX} bytes")]
-    TooLarge,
-}
-
-impl BadWebhook {
-    /// One word for metrics.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Unsigned => "unsigned",
-            Self::Malformed => "malformed",
-            Self::Stale(_) => "stale",
-            Self::Forged => "forged",
-            Self::NoEvent => "no_event",
-            Self::TooLarge => "too_large",
-        }
-    }
-}
+/// The header with the signatures.
+pub(super) const SIGNATURE: &str = "stripe-signature";
 
 #[derive(Deserialize)]
 struct Envelope {
@@ -90,13 +38,13 @@ struct Object {
 /// # Errors
 ///
 /// [`BadWebhook`].
-pub fn verify(
+pub(super) fn verify(
     body: &[u8],
     header: Option<&str>,
     secrets: &[SecretString],
     now: Timestamp,
-) -> Result<WebhookEvent, BadWebhook> {
-    if BODY_BYTES_MAX < body.len() {
+) -> Result<Hint, BadWebhook> {
+    if WEBHOOK_BYTES_MAX < body.len() {
         return Err(BadWebhook::TooLarge);
     }
     let (signed_at, signatures) = read(header.ok_or(BadWebhook::Unsigned)?)?;
@@ -110,7 +58,7 @@ pub fn verify(
         return Err(BadWebhook::Forged);
     }
     let away = (now.0 / 1_000).abs_diff(signed_at);
-    if TOLERANCE_S < away {
+    if WEBHOOK_TOLERANCE_S < away {
         return Err(BadWebhook::Stale(away));
     }
     let envelope: Envelope = serde_json::from_slice(body).map_err(|_| BadWebhook::NoEvent)?;
@@ -120,7 +68,7 @@ pub fn verify(
         "charge" => object.payment_intent,
         _ => None,
     };
-    Ok(WebhookEvent {
+    Ok(Hint {
         id: envelope.id.parse().map_err(|_| BadWebhook::NoEvent)?,
         kind: envelope.kind,
         about: about.and_then(|about| about.parse().ok()),
@@ -216,7 +164,7 @@ mod tests {
         assert_eq!(said(BODY, Some(&good), Timestamp(NOW.0 - 301_000)), BadWebhook::Stale(301));
         let nothing = header(seconds(), "whsec_a", "{}");
         assert_eq!(said("{}", Some(&nothing), NOW), BadWebhook::NoEvent);
-        let large = " ".repeat(BODY_BYTES_MAX + 1);
+        let large = " ".repeat(WEBHOOK_BYTES_MAX + 1);
         assert_eq!(said(&large, Some(&good), NOW), BadWebhook::TooLarge);
     }
 

@@ -16,6 +16,7 @@ const FILES: &[(&str, &str)] = &[
     ("kv_orders.json", include_str!("../../../streams/kv_orders.json")),
     ("kv_stock.json", include_str!("../../../streams/kv_stock.json")),
     ("kv_payer.json", include_str!("../../../streams/kv_payer.json")),
+    ("kv_webhooks.json", include_str!("../../../streams/kv_webhooks.json")),
     ("kv_metrics.json", include_str!("../../../streams/kv_metrics.json")),
     ("kv_leases.json", include_str!("../../../streams/kv_leases.json")),
     ("obj_snapshots.json", include_str!("../../../streams/obj_snapshots.json")),

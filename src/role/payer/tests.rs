@@ -15,7 +15,8 @@ use crate::domain::{
 };
 use crate::port::model::ModelClock;
 use crate::port::{
-    Charge, Clock, Commands, Gateway, GatewayError, GiveBack, News, Page, Unanswered,
+    BadWebhook, Charge, Clock, Commands, Gateway, GatewayError, GiveBack, Hint, News, Page,
+    Unanswered,
 };
 use crate::view::owed::{Owed, Way};
 use crate::wire::Outcome;
@@ -103,6 +104,15 @@ impl Gateway for Scripted {
 
     async fn find_refund(&self, _: &GiveBack) -> Result<Option<RefundResult>, GatewayError> {
         Self::given_back(&self.next(Asked::FindRefund))
+    }
+
+    fn hear(
+        &self,
+        _: &dyn Fn(&str) -> Option<String>,
+        _: &[u8],
+        _: Timestamp,
+    ) -> Result<Hint, BadWebhook> {
+        Err(BadWebhook::Unexpected)
     }
 
     async fn look_up(&self, _: &Token) -> Result<Option<News>, GatewayError> {

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use kassa::bench::ChildCommand;
-use kassa::gateway::{SimulatedGateway, Simulation};
+use kassa::gateway::{Connector, SimulatedGateway, Simulation};
 use kassa::run::{Role, start};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, kill};
@@ -105,7 +105,8 @@ async fn a_role_in_a_process_of_its_own() {
         Some(books) => SimulatedGateway::with_ledger(moods, Path::new(&books)).unwrap(),
         None => SimulatedGateway::new(moods),
     };
-    let mut setup = setup(&variable("NATS_URL").unwrap(), Arc::new(gateway));
+    let mut setup =
+        setup(&variable("NATS_URL").unwrap(), Arc::new(Connector::Simulated(Box::new(gateway))));
     // Small commits, so that there is always another one to be killed in.
     setup.bounds.commands = 50;
     let role = Role::ALL.into_iter().find(|role| role.name() == name).unwrap();

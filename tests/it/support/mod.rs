@@ -5,6 +5,7 @@ pub(crate) mod child;
 pub(crate) mod nats;
 pub(crate) mod paying;
 pub(crate) mod proxy;
+pub(crate) mod psp;
 pub(crate) mod shop;
 pub(crate) mod truth;
 

@@ -1,14 +1,19 @@
 //! A market on servers of its own.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use kassa::domain::stock::StockDelta;
-use kassa::domain::{AdjustStock, Command, CommandId, Currency, ListSku, Policy, Price, Sku, Text};
-use kassa::gateway::{ChargeLine, LedgerLine, SimulatedGateway, Simulation};
+use kassa::domain::{
+    AdjustStock, Command, CommandId, Currency, ListSku, Policy, Price, Sku, Text, Timestamp,
+};
+use kassa::gateway::{
+    ChargeLine, Connector, LedgerLine, SimulatedGateway, Simulation, StripeGateway,
+};
 use kassa::nats::{Client, Connection, ConnectionOptions, JsLog};
-use kassa::port::{Clock, Commands, SystemClock, new_uuid};
+use kassa::port::{Clock, Commands, Gateway, Moved, SystemClock, new_uuid};
 use kassa::role::committer::Bounds;
 use kassa::role::payer::Payments;
 use kassa::run::{Paces, Role, Running, Setup, start};
@@ -23,7 +28,7 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Servers, the streams of a market on them, and what its roles need.
 pub(crate) struct Shop {
     pub(crate) nats: Nats,
-    pub(crate) setup: Setup<SimulatedGateway>,
+    pub(crate) setup: Setup<Connector>,
     pub(crate) subjects: Subjects,
     books: PathBuf,
 }
@@ -50,6 +55,13 @@ impl Shop {
         let mut moods = Simulation::default();
         change(&mut moods);
         self.setup.gateway = gateway(moods, &self.books);
+        self
+    }
+
+    /// Has another provider take the money, which tells what happened at `webhooks`.
+    pub(crate) fn paid_by(mut self, gateway: StripeGateway, webhooks: Option<SocketAddr>) -> Self {
+        self.setup.gateway = Arc::new(Connector::Stripe(gateway));
+        self.setup.webhooks = webhooks;
         self
     }
 
@@ -107,6 +119,20 @@ impl Shop {
         &self.books
     }
 
+    /// All money on the provider's list.
+    pub(crate) async fn moved(&self) -> Vec<Moved> {
+        let (mut moved, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let ever = (Timestamp(0), Timestamp(u64::MAX / 2));
+            let page = self.setup.gateway.list(ever.0, ever.1, after.as_deref()).await.unwrap();
+            moved.extend(page.lines);
+            after = page.next;
+            if after.is_none() {
+                return moved;
+            }
+        }
+    }
+
     /// The provider's own books.
     pub(crate) fn books(&self) -> Vec<LedgerLine> {
         let text = std::fs::read_to_string(&self.books).unwrap_or_default();
@@ -123,12 +149,13 @@ impl Shop {
     }
 }
 
-fn gateway(simulation: Simulation, books: &Path) -> Arc<SimulatedGateway> {
-    Arc::new(SimulatedGateway::with_ledger(simulation, books).unwrap())
+fn gateway(simulation: Simulation, books: &Path) -> Arc<Connector> {
+    let simulated = SimulatedGateway::with_ledger(simulation, books).unwrap();
+    Arc::new(Connector::Simulated(Box::new(simulated)))
 }
 
 /// What the roles of a process need that reaches its server at `url`.
-pub(crate) fn setup(url: &str, gateway: Arc<SimulatedGateway>) -> Setup<SimulatedGateway> {
+pub(crate) fn setup(url: &str, gateway: Arc<Connector>) -> Setup<Connector> {
     let holder = format!("test {}", std::process::id());
     Setup {
         nats: ConnectionOptions { url: url.to_owned(), ..ConnectionOptions::default() },
@@ -141,6 +168,7 @@ pub(crate) fn setup(url: &str, gateway: Arc<SimulatedGateway>) -> Setup<Simulate
         feed: Encoding::Json,
         payments: Payments::default(),
         gateway,
+        webhooks: None,
         holder,
     }
 }

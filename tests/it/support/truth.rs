@@ -174,11 +174,10 @@ pub(crate) async fn books_balance(shop: &Shop, truth: &Truth) {
     let always = Period { from: Timestamp(0), until: Timestamp(u64::MAX / 2) };
     let events = shop.events().await;
     let reconciled =
-        reconcile((&events, &shop.subjects), &*shop.setup.gateway, always).await.unwrap();
+        Box::pin(reconcile((&events, &shop.subjects), &*shop.setup.gateway, always)).await.unwrap();
     assert!(reconciled.differences.is_empty(), "{:#?}", reconciled.differences);
     let mut kept: HashMap<OrderId, i128> = HashMap::new();
-    for line in shop.books() {
-        let Some(moved) = line.moved() else { continue };
+    for moved in shop.moved().await {
         let minor = i128::from(moved.amount.minor());
         *kept.entry(moved.order_id.unwrap()).or_default() += match moved.movement {
             Movement::Captured => minor,
@@ -217,7 +216,7 @@ pub(crate) async fn prove(shop: &Shop, answers: &[Answer]) -> Truth {
     let verified = verify_log(&shop.events().await, &shop.subjects, |_| {}).await.unwrap();
     assert!(verified.violations.is_empty(), "{:#?}", verified.violations);
     assert!(truth.state.chain.head <= verified.end);
-    books_balance(shop, &truth).await;
+    Box::pin(books_balance(shop, &truth)).await;
     view_is_the_fold::<OrderView>(shop, &truth, "orders").await;
     view_is_the_fold::<StockView>(shop, &truth, "stock").await;
     // Who asks again is told the same.

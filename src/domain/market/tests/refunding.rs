@@ -269,7 +269,7 @@ fn what_a_provider_says_of_a_refund() {
             then: appends(vec![refund_wanted(2, anna, ("pay-1", 1_000), "c-2")]),
         },
         Case {
-            name: "a failure of an older attempt, told after a later one went through, changes nothing",
+            name: "a failure of an older attempt, told after another went through, changes nothing",
             given: done_by_the_second(),
             when: record_refund(anna, (1, 1), declined(GONE.0)).under(command_made(T0, 1)),
             then: appends(vec![refund_noted((1, 1), anna, declined(GONE.0))]),

@@ -1,0 +1,5 @@
+//! HTTP in.
+
+mod webhooks;
+
+pub use webhooks::{ListenError, WebhookListener};
