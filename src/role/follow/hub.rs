@@ -70,6 +70,16 @@ impl<L: Log> Hub<L> {
         Follow { hub: self.clone(), grown, own: None, after, stop }
     }
 
+    /// The last commit. The log goes on behind it, with the ledger entries of the same batch.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    pub async fn last(&self) -> Result<Sequence, ReadError> {
+        let last = self.log.last(&self.subject).await?;
+        Ok(last.map_or(Sequence::START, |commit| commit.sequence))
+    }
+
     /// The log.
     #[must_use]
     pub const fn log(&self) -> &L {

@@ -115,7 +115,7 @@ where
     let position = follower.position().clone();
     check_not_ahead(ports.events.log(), &follower).await?;
     info!(role = ports.candidate.key, event_seq = position.event_seq.0, "following");
-    if ports.events.log().end().await? <= position.event_seq {
+    if ports.events.last().await? <= position.event_seq {
         follower.projection.caught_up();
     }
     let mut commits = ports.events.follow(position.event_seq, stop.clone());
