@@ -104,6 +104,10 @@ codes! {
     DataInUse = "KASSA-DATA-IN-USE", CONFLICT,
         "stop the other `kassa dev`, or choose another folder with --data-dir or --ephemeral";
     GatewayLedger = "KASSA-GATEWAY-LEDGER", FAILURE, "make the gateway's ledger writable";
+    ProviderSilent = "KASSA-PROVIDER-SILENT", UNAVAILABLE,
+        "try again; `kassa doctor` asks the payment provider whether it is there";
+    ProviderRefuses = "KASSA-PROVIDER-REFUSES", PERMISSION,
+        "correct the key or the address; `kassa doctor` asks the provider whether it takes them";
     ReaderGone = "KASSA-READER-GONE", FAILURE, "nothing: the reader of stdout has seen enough";
     Interrupted = "KASSA-INTERRUPTED", INTERRUPTED, "run it again: nothing was changed halfway";
 }

@@ -12,11 +12,11 @@ use super::codes::Code;
 use super::failure::Failure;
 use super::output::say;
 use super::session::{Connected, Session, connection_options};
-use super::{Interrupt, traffic};
+use super::{Interrupt, reconcile, run, traffic};
 use crate::config::{Config, Folders};
 use crate::nats::provision::{apply, assets, plan};
 use crate::nats::{Connection, api_level};
-use crate::run::{Role, start};
+use crate::run::start;
 use crate::server::{Found, Server, ServerConfig, Sync, find, free_port};
 
 /// Where NATS usually is.
@@ -208,7 +208,7 @@ impl Shop {
         sync: Sync,
         server: &mut Server,
     ) -> Result<(), Failure> {
-        let mut running = start(&super::run::setup(&self.config)?, &Role::ALL).await?;
+        let mut running = start(&run::setup(&self.config)?, &run::roles(&self.config)).await?;
         let filled = traffic::fill(&self.connected).await;
         let stop = CancellationToken::new();
         let buyers = match filled {
@@ -221,6 +221,8 @@ impl Shop {
                 return Err(failure);
             }
         };
+        let (config, connected) = (self.config.clone(), self.connected.clone());
+        let books = tokio::spawn(reconcile::nightly(config, connected, stop.clone()));
         self.banner(folder, sync).await;
         let failed = tokio::select! {
             () = self.interrupt.wait() => None,
@@ -235,6 +237,7 @@ impl Shop {
             // Buyers end by themselves; one that panicked has ended too.
             let _ = buyers.await;
         }
+        let _ = books.await;
         running.stop(self.config.stop_grace()).await;
         failed.map_or(Ok(()), Err)
     }
@@ -242,7 +245,7 @@ impl Shop {
     async fn banner(&self, folder: &Folder, sync: Sync) {
         let url = &self.config.nats.url;
         let level = api_level(&self.connected.connection).await.unwrap_or_default();
-        let roles: Vec<_> = Role::ALL.iter().map(|role| role.name()).collect();
+        let roles: Vec<_> = run::roles(&self.config).iter().map(|role| role.name()).collect();
         let kept = if folder._ephemeral.is_some() { "gone when it closes" } else { "kept" };
         let durable = match sync {
             Sync::Always => "every write on disk before it is acknowledged",

@@ -1,5 +1,7 @@
 //! `kassa doctor`: what the attached server is, and what a power cut would lose.
 
+mod provider;
+
 use serde::Serialize;
 
 use super::codes::Code;
@@ -8,14 +10,11 @@ use super::failure::Failure;
 use super::output::{Show, table};
 use super::session::{Connected, Session, connection_options};
 use super::streams::planned_as_replicated;
-use super::when;
-use crate::domain::Sequence;
 use crate::nats::provision::Change;
 use crate::nats::{
     Connection, ConnectionOptions, StreamFacts, SyncFacts, api_level, stream_facts, sync_facts,
 };
-use crate::port::{Log, Tail};
-use crate::role::payer::ConnectorView;
+use crate::port::Log;
 use crate::wire::Subjects;
 
 /// How much of a stream may be used before somebody should know. Units: per cent.
@@ -65,6 +64,7 @@ pub(super) async fn doctor(session: &Session) -> Result<(), Failure> {
     let connected = session.connect().await?;
     let mut findings = Findings(Vec::new());
     look_at_server(&connected, &mut findings).await?;
+    provider::look_at_provider(session, &mut findings).await;
     let missing = look_at_streams(session, &connected, &mut findings).await?;
     let log = connected.subjects.stream("EVENTS");
     if !missing {
@@ -175,9 +175,6 @@ fn look_at_durability(facts: &StreamFacts, sync: &[SyncFacts], findings: &mut Fi
     findings.add("power cut", state, text);
 }
 
-/// Values taken from a bucket at once.
-const READ_AT_ONCE: usize = 16;
-
 /// The holders of leases: one for each thing that only one process may do at a time.
 const ROLES: [&str; 8] =
     ["committer", "orders", "stock", "metrics", "payer", "retry-scheduler", "feed", "attention"];
@@ -195,35 +192,13 @@ async fn look_at_roles(connected: &Connected, findings: &mut Findings) -> Result
             None => findings.add("role", State::Warn, format!("{role}: nobody")),
         }
     }
-    look_at_connector(connected, findings).await?;
+    provider::look_at_circuits(connected, findings).await?;
     for view in ["orders", "stock"] {
         let reader = connected.view(view).await?;
         let position = reader.position().await.map_err(anyhow::Error::from)?;
         // The last messages of the log may be ledger entries, which no view waits for.
         let text = format!("{view} reflects {position}, the log ends at {end}");
         findings.add("view", State::Ok, text);
-    }
-    Ok(())
-}
-
-/// How the payer gets on with its provider, as it shows it itself.
-async fn look_at_connector(connected: &Connected, findings: &mut Findings) -> Result<(), Failure> {
-    let bucket = connected.subjects.bucket("payer");
-    let log = connected.bucket_log(&bucket).await?;
-    let every = Subjects::bucket_key(&bucket, Subjects::every_connector());
-    let mut tail = log.follow(&every, Sequence::START).await.map_err(anyhow::Error::from)?;
-    while 0 < tail.remaining() {
-        for entry in tail.next(READ_AT_ONCE).await.map_err(anyhow::Error::from)? {
-            let Ok(view) = serde_json::from_slice::<ConnectorView>(&entry.payload) else {
-                continue;
-            };
-            let ConnectorView { connector, circuit, since_ms, problem } = view;
-            let since = when::written(since_ms);
-            let state = if circuit == "closed" { State::Ok } else { State::Warn };
-            let why = problem.map_or_else(String::new, |problem| format!("; {problem}"));
-            let text = format!("{connector}: circuit {circuit} since {since}{why}");
-            findings.add("connector", state, text);
-        }
     }
     Ok(())
 }

@@ -3,13 +3,13 @@
 use std::fmt;
 
 use super::codes::Code;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, SecretFileError};
 use crate::domain::{PriceChange, Refusal, Shortfall};
 use crate::engine::Error as EngineError;
-use crate::gateway::LedgerError;
+use crate::gateway::{LedgerError, StripeSettingsError};
 use crate::nats::provision::{AssetError, ProvisionError};
 use crate::nats::{ApiError, ConnectError};
-use crate::port::{CommitError, LeaseError, ReadError, Unanswered};
+use crate::port::{CommitError, GatewayError, LeaseError, ReadError, Unanswered};
 use crate::server::{FindError, PortError, StartError};
 
 /// Why a command line did not do what it was asked.
@@ -161,12 +161,20 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
             EngineError::Read(_) => {}
         }
     }
+    if let Some(error) = error.downcast_ref::<GatewayError>() {
+        return Some(match error {
+            GatewayError::Unavailable(_) | GatewayError::Unknown(_) => Code::ProviderSilent,
+            GatewayError::Misconfigured(_) => Code::ProviderRefuses,
+        });
+    }
     rarer(error)
 }
 
 fn rarer(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
     let is = |found: bool, code| found.then_some(code);
     is(error.is::<ConfigError>(), Code::Config)
+        .or_else(|| is(error.is::<SecretFileError>(), Code::Config))
+        .or_else(|| is(error.is::<StripeSettingsError>(), Code::Config))
         .or_else(|| is(error.is::<AssetError>(), Code::StreamFile))
         .or_else(|| is(error.is::<FindError>(), Code::ServerNotFound))
         .or_else(|| is(error.is::<StartError>(), Code::ServerStart))

@@ -3,18 +3,21 @@
 use std::time::Duration;
 
 use clap::Args;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
 
 use super::codes::Code;
 use super::dev::DevState;
 use super::failure::Failure;
 use super::money;
 use super::output::{Show, table};
-use super::session::Session;
+use super::session::{Connected, Session};
 use super::{run, when};
+use crate::config::Config;
 use crate::domain::Timestamp;
 use crate::gateway::Connector;
 use crate::port::{Clock, SystemClock};
-use crate::role::reconcile::{Period, Reconciled, Sum, reconcile};
+use crate::role::reconcile::{Difference, Period, Reconciled, Sum, reconcile};
 
 /// What has moved so lately may be on its way into the log.
 const SETTLED: Duration = Duration::from_secs(5 * 60);
@@ -55,6 +58,40 @@ pub(super) async fn run_reconcile(
             Err(Failure::new(Code::CheckFailed, what))
         }
     }
+}
+
+/// Holds the list against the log now, and once a day, until `stop`.
+pub(super) async fn nightly(config: Config, connected: Connected, stop: CancellationToken) {
+    loop {
+        let until = SystemClock.now().before(SETTLED);
+        match last_day(&config, &connected, until).await {
+            Ok(reconciled) if reconciled.differences.is_empty() => {
+                let Reconciled { payments, refunds, .. } = reconciled;
+                info!(payments, refunds, "the provider's list and the log agree");
+            }
+            Ok(reconciled) => {
+                for Difference { kind, provider_ref, .. } in &reconciled.differences {
+                    error!(%provider_ref, ?kind, "the provider's list and the log differ");
+                }
+            }
+            Err(failure) => warn!("the provider's list was not held against the log: {failure}"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(DAY) => {}
+        }
+    }
+}
+
+async fn last_day(
+    config: &Config,
+    connected: &Connected,
+    until: Timestamp,
+) -> Result<Reconciled, Failure> {
+    let period = Period { from: until.before(DAY), until };
+    let (log, gateway) = (connected.stream("EVENTS").await?, run::calm_connector(config)?);
+    let reconciled = reconcile((&log, &connected.subjects), &gateway, period).await;
+    Ok(reconciled.map_err(anyhow::Error::from)?)
 }
 
 /// The provider as it is configured. The simulated one of `kassa dev` has its books in the shop's

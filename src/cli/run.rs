@@ -4,11 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::Args;
-use secrecy::{ExposeSecret, SecretString};
 use tracing::{error, info};
 
+use super::codes::Code;
 use super::failure::Failure;
 use super::session::{Session, connection_options};
 use super::{Interrupt, streams};
@@ -33,7 +32,11 @@ pub(super) async fn run(session: &Session, arguments: RunArguments) -> Result<()
     let config = &session.config;
     let connected = session.connect().await?;
     streams::check(&connected.connection, &config.market).await?;
-    let roles = if arguments.roles.is_empty() { Role::ALL.to_vec() } else { arguments.roles };
+    if arguments.roles.contains(&Role::Webhooks) && config.webhooks.listen.is_none() {
+        let what = "nobody can be heard: webhooks.listen is not set";
+        return Err(Failure::new(Code::Config, what));
+    }
+    let roles = if arguments.roles.is_empty() { roles(config) } else { arguments.roles };
     let mut running = start(&setup(config)?, &roles).await?;
     let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
     info!(market = %config.market, roles = names.join(" "), "running");
@@ -46,6 +49,12 @@ pub(super) async fn run(session: &Session, arguments: RunArguments) -> Result<()
     };
     running.stop(config.stop_grace()).await;
     failed.map_or(Ok(()), Err)
+}
+
+/// All roles that have something to do as it is configured.
+pub(super) fn roles(config: &Config) -> Vec<Role> {
+    let hears = config.webhooks.listen.is_some();
+    Role::ALL.into_iter().filter(|role| hears || *role != Role::Webhooks).collect()
 }
 
 /// What the roles need, as it is configured.
@@ -129,27 +138,7 @@ fn simulated(
 }
 
 fn stripe(config: &StripeConfig) -> Result<StripeGateway, anyhow::Error> {
-    let secret_key = secret(config.secret_key.as_ref(), config.secret_key_file.as_deref())
-        .context("stripe.secret_key_file")?;
-    let mut webhook_secrets = config.webhook_secrets.clone();
-    let more = secret(None, config.webhook_secrets_file.as_deref())
-        .context("stripe.webhook_secrets_file")?;
-    if let Some(more) = more {
-        let lines = more.expose_secret().lines().map(str::trim).filter(|line| !line.is_empty());
-        webhook_secrets.extend(lines.map(SecretString::from));
-    }
+    let (secret_key, webhook_secrets) = (config.key()?, config.webhook_keys()?);
     let base_url = config.base_url.clone();
     Ok(StripeGateway::new(&StripeSettings { base_url, secret_key, webhook_secrets })?)
-}
-
-/// A secret that is set itself, or stands in a file.
-pub(super) fn secret(
-    set: Option<&SecretString>,
-    file: Option<&Path>,
-) -> Result<Option<SecretString>, std::io::Error> {
-    if let Some(secret) = set {
-        return Ok(Some(secret.clone()));
-    }
-    let Some(file) = file else { return Ok(None) };
-    Ok(Some(SecretString::from(std::fs::read_to_string(file)?.trim())))
 }

@@ -6,6 +6,7 @@
 mod context;
 mod environment;
 mod layers;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use serde::de::{Deserializer, Error as _};
 
 pub use environment::{Environment, Folders};
 pub use layers::{ConfigError, Layers, Origin};
+pub use secrets::SecretFileError;
 
 use crate::domain::payment::{DeclineClass, DeclineClasses, RetrySchedule};
 use crate::domain::{Policy, Token};
@@ -205,6 +207,14 @@ pub struct StripeConfig {
     pub webhook_secrets: Vec<SecretString>,
     /// File with them, one a line.
     pub webhook_secrets_file: Option<PathBuf>,
+}
+
+impl StripeConfig {
+    /// Whether a webhook can be told from a forgery.
+    #[must_use]
+    pub const fn hears_webhooks(&self) -> bool {
+        !self.webhook_secrets.is_empty() || self.webhook_secrets_file.is_some()
+    }
 }
 
 /// Where providers tell what happened.

@@ -7,12 +7,20 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::domain::{Amount, Currency, Event, OrderId, Sequence, Timestamp, Token};
-use crate::port::{Gateway, GatewayError, Log, Moved, Movement, ReadError, Tail};
+use crate::port::{Gateway, GatewayError, Log, Moved, Movement, Page, ReadError, Tail};
 use crate::wire::{Commit, Subjects};
 
 /// How far beyond the period both sides are read: what moved in it may have been recorded a day
 /// later, when its outcome was unknown.
 const SLACK: Duration = Duration::from_secs(25 * 60 * 60);
+
+/// Pauses before a part of the list is asked for again: most answers that are lost are lost once.
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(100),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
 
 /// Entries taken from the log at once.
 const READ_AT_ONCE: usize = 256;
@@ -138,7 +146,7 @@ pub async fn reconcile<L: Log, G: Gateway>(
 async fn listed<G: Gateway>(gateway: &G, period: Period) -> Result<Side, GatewayError> {
     let (mut side, mut after) = (Side::new(), None::<String>);
     loop {
-        let page = gateway.list(period.from, period.until, after.as_deref()).await?;
+        let page = insist(gateway, period, after.as_deref()).await?;
         for line in page.lines {
             let Moved { movement, provider_ref, order_id, amount, currency, at } = line;
             let sum = Sum { order_id, amount_minor: amount, currency };
@@ -147,6 +155,24 @@ async fn listed<G: Gateway>(gateway: &G, period: Period) -> Result<Side, Gateway
         after = page.next;
         if after.is_none() {
             return Ok(side);
+        }
+    }
+}
+
+/// A part of the list. One answer that does not come is no reason to begin again.
+async fn insist<G: Gateway>(
+    gateway: &G,
+    period: Period,
+    after: Option<&str>,
+) -> Result<Page, GatewayError> {
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        match gateway.list(period.from, period.until, after).await {
+            Err(GatewayError::Unavailable(cause)) => match pauses.next() {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(GatewayError::Unavailable(cause)),
+            },
+            answered => return answered,
         }
     }
 }

@@ -5,6 +5,8 @@ mod dev;
 #[cfg(test)]
 mod mistakes;
 #[cfg(test)]
+mod money;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod shop;

@@ -22,9 +22,64 @@ pub(crate) fn kassa(arguments: &[&str]) -> Command {
     command
 }
 
+/// A program that opened, with the banner it showed.
+struct Opened {
+    child: Child,
+    banner: String,
+    after: Duration,
+}
+
+impl Opened {
+    /// Starts it; returns when its banner is there.
+    fn start(mut command: Command) -> Self {
+        let begun = Instant::now();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let mut banner = String::new();
+        while !banner.contains("Ctrl-C") {
+            assert!(begun.elapsed() < PATIENCE, "no banner:\n{banner}");
+            assert_ne!(lines.read_line(&mut banner).unwrap(), 0, "it ended:\n{banner}");
+        }
+        // Somebody has to read on, or it would wait for its own words.
+        std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
+        Self { child, banner, after: begun.elapsed() }
+    }
+
+    /// The first address in the banner.
+    fn url(&self, scheme: &str) -> String {
+        let mut words = self.banner.split_whitespace();
+        words.find(|word| word.starts_with(scheme)).unwrap().to_owned()
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        // After an interrupt there is nobody left to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A simulated payment provider in a process of its own.
+pub(crate) struct Psp {
+    _opened: Opened,
+    pub(crate) url: String,
+}
+
+impl Psp {
+    pub(crate) fn open(arguments: &[&str]) -> Self {
+        let mut command = kassa(&["psp-sim", "--port", "0"]);
+        command.args(arguments);
+        let opened = Opened::start(command);
+        Self { url: opened.url("http://"), _opened: opened }
+    }
+}
+
 /// A shop in a process of its own.
 pub(crate) struct Dev {
-    child: Child,
+    opened: Opened,
+    settings: Vec<(String, String)>,
     pub(crate) url: String,
     pub(crate) banner: String,
     pub(crate) open_after: Duration,
@@ -44,29 +99,29 @@ impl Dev {
 
     /// A shop; returns when its banner is there.
     pub(crate) fn open(arguments: &[&str]) -> Self {
-        let begun = Instant::now();
-        let mut child = kassa(&["dev"])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap());
-        let mut banner = String::new();
-        while !banner.contains("Ctrl-C") {
-            assert!(begun.elapsed() < PATIENCE, "no banner:\n{banner}");
-            assert_ne!(lines.read_line(&mut banner).unwrap(), 0, "it ended:\n{banner}");
+        Self::open_with(&[], arguments)
+    }
+
+    /// A shop with settings in the environment, as in that of whatever is typed beside it.
+    pub(crate) fn open_with(settings: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let mut command = kassa(&["dev"]);
+        command.args(arguments).envs(settings.iter().copied());
+        let opened = Opened::start(command);
+        let settings =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self {
+            settings: settings.collect(),
+            url: opened.url("nats://"),
+            banner: opened.banner.clone(),
+            open_after: opened.after,
+            opened,
         }
-        // Somebody has to read on, or it would wait for its own words.
-        std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
-        let url = banner.split_whitespace().find(|word| word.starts_with("nats://")).unwrap();
-        Self { child, url: url.to_owned(), banner, open_after: begun.elapsed() }
     }
 
     /// Types a command beside it.
     pub(crate) fn type_in(&self, arguments: &[&str]) -> Output {
-        kassa(arguments).args(["--nats", &self.url]).output().unwrap()
+        let settings = self.settings.iter().map(|(name, value)| (name, value));
+        kassa(arguments).envs(settings).args(["--nats", &self.url]).output().unwrap()
     }
 
     /// What a command prints, which has to work.
@@ -87,7 +142,7 @@ impl Dev {
         self.signal(Signal::SIGINT);
         let begun = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.opened.child.try_wait().unwrap() {
                 return status;
             }
             assert!(begun.elapsed() < PATIENCE, "it does not end");
@@ -96,19 +151,11 @@ impl Dev {
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.opened.child.id()
     }
 
     fn signal(&self, signal: Signal) {
-        let _ = kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal);
-    }
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        // After an interrupt there is nobody left to kill.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = kill(Pid::from_raw(i32::try_from(self.opened.child.id()).unwrap()), signal);
     }
 }
 

@@ -9,6 +9,9 @@ use super::DeclineClass::{self, Customer, Hard, Infra, Soft};
 /// Stands for every connector that has no row of its own.
 pub(super) const ANY: &str = "*";
 
+/// Its rows add to those of every connector.
+const STRIPE: &str = "stripe";
+
 /// Connector, code, class.
 pub(super) const REVIEWED: &[(&str, &str, DeclineClass)] = &[
     // The provider or the network was not well. The same card works in a minute.
@@ -38,4 +41,50 @@ pub(super) const REVIEWED: &[(&str, &str, DeclineClass)] = &[
     (ANY, "fraudulent", Hard),
     (ANY, "pickup_card", Hard),
     (ANY, "do_not_try_again", Hard),
+    // Stripe: its tables of decline codes, advice codes, error codes and reasons of failed refunds.
+    // Where it says "contact your card issuer", another card is quicker.
+    (STRIPE, "confirm_card_data", Customer),
+    (STRIPE, "card_declined", Soft),
+    (STRIPE, "call_issuer", Soft),
+    (STRIPE, "lock_timeout", Infra),
+    (STRIPE, "payment_intent_authentication_failure", Customer),
+    (STRIPE, "mobile_device_authentication_required", Customer),
+    (STRIPE, "resource_missing", Customer),
+    (STRIPE, "card_not_supported", Customer),
+    (STRIPE, "currency_not_supported", Customer),
+    (STRIPE, "incorrect_address", Customer),
+    (STRIPE, "incorrect_zip", Customer),
+    (STRIPE, "incorrect_pin", Customer),
+    (STRIPE, "invalid_account", Customer),
+    (STRIPE, "invalid_amount", Customer),
+    (STRIPE, "invalid_expiry_month", Customer),
+    (STRIPE, "invalid_expiry_year", Customer),
+    (STRIPE, "invalid_number", Customer),
+    (STRIPE, "invalid_pin", Customer),
+    (STRIPE, "new_account_information_available", Customer),
+    (STRIPE, "not_permitted", Customer),
+    (STRIPE, "offline_pin_required", Customer),
+    (STRIPE, "online_or_offline_pin_required", Customer),
+    (STRIPE, "pin_try_exceeded", Customer),
+    (STRIPE, "card_decline_rate_limit_exceeded", Customer),
+    (STRIPE, "service_not_allowed", Customer),
+    (STRIPE, "transaction_not_allowed", Customer),
+    (STRIPE, "testmode_decline", Customer),
+    (STRIPE, "live_mode_test_card", Customer),
+    // The same sum was taken a moment ago: whoever tries again takes it twice.
+    (STRIPE, "duplicate_transaction", Hard),
+    (STRIPE, "merchant_blacklist", Hard),
+    (STRIPE, "restricted_card", Hard),
+    (STRIPE, "security_violation", Hard),
+    (STRIPE, "stop_payment_order", Hard),
+    (STRIPE, "revocation_of_authorization", Hard),
+    (STRIPE, "revocation_of_all_authorizations", Hard),
+    (STRIPE, "amount_too_small", Hard),
+    (STRIPE, "amount_too_large", Hard),
+    // Of refunds: what goes back goes back to a card that is there, or a person sees to it.
+    (STRIPE, "charge_for_pending_refund_disputed", Hard),
+    (STRIPE, "charge_already_refunded", Hard),
+    (STRIPE, "expired_or_canceled_card", Hard),
+    (STRIPE, "lost_or_stolen_card", Hard),
+    (STRIPE, "merchant_request", Hard),
 ];

@@ -90,6 +90,18 @@ mod tests {
     }
 
     #[test]
+    fn what_only_one_connector_says_means_nothing_from_another() {
+        let class = |connector: &str, code: &str| {
+            DeclineClasses::default().of(&token(connector), &token(code))
+        };
+        assert_eq!(class("stripe", "confirm_card_data"), DeclineClass::Customer);
+        assert_eq!(class("stripe", "card_declined"), DeclineClass::Soft);
+        assert_eq!(class("stripe", "duplicate_transaction"), DeclineClass::Hard);
+        assert_eq!(class("another", "card_declined"), DeclineClass::Hard);
+        assert_eq!(class("stripe", "insufficient_funds"), DeclineClass::Customer);
+    }
+
+    #[test]
     fn no_code_is_reviewed_twice_and_each_can_be_a_code() {
         let mut seen = std::collections::BTreeSet::new();
         for (connector, code, _) in REVIEWED {
