@@ -6,3 +6,5 @@
 mod dev;
 #[cfg(test)]
 mod orders;
+#[cfg(test)]
+mod provider;

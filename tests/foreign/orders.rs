@@ -61,12 +61,12 @@ async fn a_node_client_places_orders_by_the_protocol_alone() {
     shop.close().await;
 }
 
-fn script(name: &str) -> std::path::PathBuf {
+pub(crate) fn script(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign").join(name)
 }
 
 /// Runs a program to its end; returns what it printed.
-async fn run(command: &mut Command) -> String {
+pub(crate) async fn run(command: &mut Command) -> String {
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -74,7 +74,7 @@ async fn run(command: &mut Command) -> String {
     printed
 }
 
-fn lines(said: &str) -> Vec<Value> {
+pub(crate) fn lines(said: &str) -> Vec<Value> {
     said.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 

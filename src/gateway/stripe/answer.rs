@@ -129,7 +129,7 @@ pub(super) fn payment(intent: &Intent) -> Result<PaymentResult, GatewayError> {
     let says = |why: &str| GatewayError::Unknown(format!("{} is {why}", intent.id).into());
     match intent.status.as_str() {
         "succeeded" => {
-            let received = sum(intent.amount_received, &intent.currency);
+            let received = intent.amount_received.and_then(|minor| sum(minor, &intent.currency));
             let (amount_minor, currency) = received.ok_or_else(|| says("of an odd amount"))?;
             let provider_ref = intent.id().parse().map_err(|_| says("named oddly"))?;
             Ok(PaymentResult::Captured { amount_minor, currency, provider_ref })

@@ -18,8 +18,9 @@ use objects::{Balance, Intent, List, Ours, Refund, field, moment, sum};
 pub use http::{StripeSettings, StripeSettingsError};
 
 use secrecy::SecretString;
+use serde::de::DeserializeOwned;
 
-use crate::domain::{PaymentResult, Policy, RefundResult, Timestamp, Token};
+use crate::domain::{Amount, Currency, PaymentResult, Policy, RefundResult, Timestamp, Token};
 use crate::port::{
     BadWebhook, Charge, Gateway, GatewayError, GiveBack, Hint, Moved, Movement, News, Page,
 };
@@ -27,12 +28,9 @@ use crate::port::{
 /// Objects of one page: as many as the provider gives.
 const PAGE: usize = 100;
 
-/// Pages that are gone through for one payment that the search does not know yet. What is further
+/// Pages that are gone through for one object that the search does not know yet. What is further
 /// away is not taken for missing.
 const PAGES_MAX: usize = 20;
-
-/// How long after its order an attempt may have been made: a key lives for a day.
-const ATTEMPT_S: u64 = 25 * 60 * 60;
 
 /// Stripe.
 #[derive(Debug)]
@@ -62,24 +60,31 @@ impl StripeGateway {
             return Ok(Some(intent));
         }
         let made = charge.order_id.made_at().before(Policy::SKEW_MAX).0 / 1_000;
-        let mut query = vec![
-            ("created[gte]".to_owned(), made.to_string()),
-            ("created[lt]".to_owned(), made.saturating_add(ATTEMPT_S).to_string()),
-        ];
+        // Newest first, so that what the search does not know yet is near the beginning.
+        self.among("/v1/payment_intents", one("created[gte]", made.to_string()), key).await
+    }
+
+    /// The object with this key in a list, page by page.
+    async fn among<T: DeserializeOwned + Ours>(
+        &self,
+        path: &str,
+        mut query: Fields,
+        key: &Token,
+    ) -> Result<Option<T>, GatewayError> {
         for _ in 0..PAGES_MAX {
-            let page: List<Intent> = self.page("/v1/payment_intents", &query).await?;
-            let last = page.data.last().map(|intent| intent.id.clone());
-            if let Some(found) = page.data.into_iter().find(|intent| intent.has_key(key)) {
+            let page: List<T> = self.page(path, &query).await?;
+            let last = page.data.last().map(|object| object.id().to_owned());
+            if let Some(found) = page.data.into_iter().find(|object| object.has_key(key)) {
                 return Ok(Some(found));
             }
             let Some(last) = last.filter(|_| page.has_more) else { return Ok(None) };
             query.retain(|(name, _)| name != "starting_after");
             query.push(("starting_after".to_owned(), last));
         }
-        Err(GatewayError::Unavailable("too many payments to look through".into()))
+        Err(GatewayError::Unavailable("too many objects to look through".into()))
     }
 
-    async fn page<T: serde::de::DeserializeOwned>(
+    async fn page<T: DeserializeOwned>(
         &self,
         path: &str,
         query: &Fields,
@@ -89,7 +94,7 @@ impl StripeGateway {
         listed(&self.http.get(path, &query).await?)
     }
 
-    async fn retrieve<T: serde::de::DeserializeOwned>(
+    async fn retrieve<T: DeserializeOwned>(
         &self,
         path: &str,
         id: &Token,
@@ -106,7 +111,7 @@ fn one(name: &str, value: String) -> Fields {
     vec![(name.to_owned(), value)]
 }
 
-fn listed<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<List<T>, GatewayError> {
+fn listed<T: DeserializeOwned>(answer: &Answer) -> Result<List<T>, GatewayError> {
     answer.read().map_err(error)
 }
 
@@ -209,10 +214,9 @@ impl Gateway for StripeGateway {
         give_back: &GiveBack,
     ) -> Result<Option<RefundResult>, GatewayError> {
         let query = one("payment_intent", give_back.capture_ref.to_string());
-        let page: List<Refund> = self.page("/v1/refunds", &query).await?;
         let key = &give_back.idempotency_key;
-        let found = page.data.iter().find(|refund| refund.has_key(key));
-        found.map(refund).transpose()
+        let found: Option<Refund> = self.among("/v1/refunds", query, key).await?;
+        found.map(|found| refund(&found)).transpose()
     }
 
     async fn look_up(&self, provider_ref: &Token) -> Result<Option<News>, GatewayError> {
@@ -257,13 +261,14 @@ impl Gateway for StripeGateway {
             let page: List<Refund> = self.page("/v1/refunds", &query).await?;
             let next = page.data.last().filter(|_| page.has_more);
             let next = next.map(|last| format!("r:{}", last.id));
-            return Ok(Page { lines: page.data.iter().filter_map(given_back).collect(), next });
+            let lines = page.data.iter().filter_map(|made| given_back(made).transpose());
+            return Ok(Page { lines: lines.collect::<Result<_, _>>()?, next });
         }
         let page: List<Intent> = self.page("/v1/payment_intents", &query).await?;
         let last = page.data.last().filter(|_| page.has_more);
         let next = last.map_or_else(|| "r:".to_owned(), |last| format!("p:{}", last.id));
-        let lines = page.data.iter().filter_map(captured).collect();
-        Ok(Page { lines, next: Some(next) })
+        let lines = page.data.iter().filter_map(|intent| captured(intent).transpose());
+        Ok(Page { lines: lines.collect::<Result<_, _>>()?, next: Some(next) })
     }
 
     fn hear(
@@ -293,33 +298,37 @@ impl Gateway for StripeGateway {
 }
 
 /// The money that came by a payment, when any did.
-fn captured(intent: &Intent) -> Option<Moved> {
+fn captured(intent: &Intent) -> Result<Option<Moved>, GatewayError> {
     if intent.status != "succeeded" {
-        return None;
+        return Ok(None);
     }
-    let (amount, currency) = sum(intent.amount_received, &intent.currency)?;
-    Some(Moved {
-        movement: Movement::Captured,
-        provider_ref: intent.id().parse().ok()?,
-        order_id: intent.order(),
-        amount,
-        currency,
-        at: moment(intent.created),
-    })
+    let received = intent.amount_received.and_then(|minor| sum(minor, &intent.currency));
+    moved(intent, Movement::Captured, (received, intent.created)).map(Some)
 }
 
 /// The money that went back by a refund, when any did.
-fn given_back(made: &Refund) -> Option<Moved> {
+fn given_back(made: &Refund) -> Result<Option<Moved>, GatewayError> {
     if !matches!(made.status.as_deref(), Some("succeeded" | "pending")) {
-        return None;
+        return Ok(None);
     }
-    let (amount, currency) = sum(made.amount, &made.currency)?;
-    Some(Moved {
-        movement: Movement::Refunded,
-        provider_ref: made.id().parse().ok()?,
-        order_id: made.order(),
+    let back = sum(made.amount, &made.currency);
+    moved(made, Movement::Refunded, (back, made.created)).map(Some)
+}
+
+/// A line of the list. One that cannot be read is not left out: then the list would not be whole.
+fn moved(
+    object: &impl Ours,
+    movement: Movement,
+    (sum, created): (Option<(Amount, Currency)>, u64),
+) -> Result<Moved, GatewayError> {
+    let unreadable = || GatewayError::Unknown(format!("{} cannot be read", object.id()).into());
+    let (amount, currency) = sum.ok_or_else(unreadable)?;
+    Ok(Moved {
+        movement,
+        provider_ref: object.id().parse().map_err(|_| unreadable())?,
+        order_id: object.order(),
         amount,
         currency,
-        at: moment(made.created),
+        at: moment(created),
     })
 }

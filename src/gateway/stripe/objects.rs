@@ -26,8 +26,9 @@ pub(super) type Metadata = BTreeMap<String, String>;
 pub(super) struct Intent {
     pub(super) id: String,
     pub(super) status: String,
+    /// None is not nothing: it is not known.
     #[serde(default)]
-    pub(super) amount_received: u64,
+    pub(super) amount_received: Option<u64>,
     pub(super) currency: String,
     #[serde(default)]
     pub(super) created: u64,
