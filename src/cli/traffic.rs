@@ -13,8 +13,8 @@ use tracing::{Instrument, debug};
 use super::failure::Failure;
 use super::session::Connected;
 use crate::domain::{
-    Command, CommandId, Currency, ListSku, OrderId, OrderLine, PlaceOrder, Price, Quantity,
-    ReceiveStock, Refusal, Sku, Text, Token,
+    CancelOrder, Command, CommandId, Currency, ListSku, OrderId, OrderLine, PlaceOrder, Price,
+    Quantity, ReceiveStock, Refusal, Sku, Text, Token,
 };
 use crate::nats::Client;
 use crate::port::{Clock, Commands, SystemClock, new_uuid};
@@ -25,7 +25,7 @@ use crate::wire::Outcome;
 /// SKUs in the catalogue.
 pub(super) const SKUS: usize = COLOURS.len() * THINGS.len();
 /// What the buyers do, for people.
-pub(super) const DESCRIPTION: &str = "2 orders/s, some of them declined";
+pub(super) const DESCRIPTION: &str = "2 orders/s, some of them declined, some called off";
 
 const COLOURS: [&str; 5] = ["Black", "White", "Red", "Green", "Blue"];
 /// Things with their names in SKUs and their prices in cents.
@@ -48,6 +48,8 @@ const UNITS: u32 = 200;
 const BETWEEN: Duration = Duration::from_millis(500);
 /// Buyers whose payment fails at first. Units: of 100.
 const FAILING: u32 = 4;
+/// Buyers who call their order off once it is paid. Units: of 100.
+const REGRETTING: u32 = 3;
 /// How theirs fail, in turn: for good, once, at a provider that is away, without an answer.
 const FAILURES: [&str; 4] =
     ["decline_lost_card", "decline_1x_do_not_honor", "away_1x", "silent_1x"];
@@ -93,7 +95,7 @@ pub(super) async fn run(connected: Connected, stop: CancellationToken) {
         Ok(client) => client,
         Err(failure) => return debug!("no traffic: {failure}"),
     };
-    let mut prices = HashMap::new();
+    let (mut prices, mut before) = (HashMap::new(), None);
     let mut tick = tokio::time::interval(BETWEEN);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -101,7 +103,9 @@ pub(super) async fn run(connected: Connected, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = tick.tick() => {}
         }
-        if let Err(failure) = buy(&connected, &client, &mut prices).await {
+        let bought = buy(&connected, &client, &mut prices, before.take()).await;
+        before = bought.as_ref().ok().copied().flatten();
+        if let Err(failure) = bought {
             // The shop may be restarting its server; the next buyer tries again.
             debug!("a buyer left: {failure}");
             prices.clear();
@@ -109,19 +113,27 @@ pub(super) async fn run(connected: Connected, stop: CancellationToken) {
     }
 }
 
-/// One buyer: a basket of one to three things.
+/// One buyer: a basket of one to three things. Perhaps the one `before` has thought better of it.
+/// Returns the order that was placed.
 async fn buy(
     connected: &Connected,
     client: &Client,
     prices: &mut HashMap<String, (Price, Currency)>,
-) -> Result<(), Failure> {
+    before: Option<OrderId>,
+) -> Result<Option<OrderId>, Failure> {
+    if let Some(order_id) = before.filter(|_| rand::rng().random_ratio(REGRETTING, 100)) {
+        // Its money goes back; when it was declined, there is nothing to call off.
+        let reason = Text::lossy("walked away");
+        send(client, &Command::CancelOrder(CancelOrder { order_id, reason })).await?;
+    }
     if prices.is_empty() {
         let items = connected.view("stock").await?.all::<StockView>().await;
         for (sku, item) in items.map_err(anyhow::Error::from)? {
             prices.insert(sku, (item.unit_price_minor, item.currency));
         }
     }
-    let Some(order) = basket(prices)? else { return Ok(()) };
+    let Some(order) = basket(prices)? else { return Ok(None) };
+    let order_id = order.order_id;
     let outcome = send(client, &Command::PlaceOrder(order)).await?;
     match outcome.refusal {
         Some(Refusal::InsufficientStock { short }) => {
@@ -131,9 +143,9 @@ async fn buy(
         }
         // Somebody changed the catalogue: look again.
         Some(_) => prices.clear(),
-        None => {}
+        None => return Ok(Some(order_id)),
     }
-    Ok(())
+    Ok(None)
 }
 
 fn basket(prices: &HashMap<String, (Price, Currency)>) -> Result<Option<PlaceOrder>, Failure> {

@@ -8,7 +8,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter, MeterProvider};
 
 use super::names::{self, metric};
-use super::waiting::Waiting;
+use super::waiting::{Oldest, Waiting};
 
 /// Edges for what a buyer or a reader waits for. Units: seconds. They include 1, 2 and 3 s, which
 /// the promises are made of: a share below a promise is counted, not interpolated.
@@ -22,6 +22,10 @@ const COMMIT_EDGES: [f64; 13] =
 
 /// Edges for commands of one commit, up to the bound of a commit.
 const COMMAND_EDGES: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0];
+
+/// Edges for payments that came late. Units: seconds. The three retries are at 20, 110 and 350 s,
+/// and 600 s is what is promised.
+const RECOVERY_EDGES: [f64; 10] = [1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 420.0, 600.0, 1_800.0];
 
 static METRICS: OnceLock<Metrics> = OnceLock::new();
 
@@ -51,6 +55,8 @@ pub struct Metrics {
     event_delay: Histogram<f64>,
     payment_attempts: Counter<u64>,
     payment_duration: Histogram<f64>,
+    payment_recovery: Histogram<f64>,
+    payment_unknown: Oldest,
     payment_circuit: Gauge<u64>,
     webhooks: Counter<u64>,
     stock_rejections: Counter<u64>,
@@ -70,7 +76,8 @@ impl Metrics {
         };
         let counter = |name, unit| meter.u64_counter(name).with_unit(unit).build();
         let (command_age, lags) = (Waiting::default(), Lags::default());
-        observe_ages(meter, &command_age, &lags);
+        let payment_unknown = Oldest::default();
+        observe_ages(meter, (&command_age, &payment_unknown), &lags);
         Self {
             orders: counter(metric::ORDERS, "{order}"),
             order_duration: seconds(metric::ORDER_DURATION, &WAIT_EDGES),
@@ -87,6 +94,8 @@ impl Metrics {
             event_delay: seconds(metric::EVENT_DELAY, &WAIT_EDGES),
             payment_attempts: counter(metric::PAYMENT_ATTEMPTS, "{call}"),
             payment_duration: seconds(metric::PAYMENT_DURATION, &WAIT_EDGES),
+            payment_recovery: seconds(metric::PAYMENT_RECOVERY, &RECOVERY_EDGES),
+            payment_unknown,
             payment_circuit: meter.u64_gauge(metric::PAYMENT_CIRCUIT).build(),
             webhooks: counter(metric::WEBHOOKS, "{webhook}"),
             stock_rejections: counter(metric::STOCK_REJECTIONS, "{order}"),
@@ -156,6 +165,17 @@ impl Metrics {
         self.payment_attempts.add(1, &[connector, result, KeyValue::new(metric::CLASS, class)]);
     }
 
+    /// An order was paid so long after its money was asked for, not by its first attempt.
+    pub fn recovered(&self, took: Duration) {
+        self.payment_recovery.record(took.as_secs_f64(), &[]);
+    }
+
+    /// Attempts of which nobody can say whether money moved.
+    #[must_use]
+    pub const fn unknown(&self) -> &Oldest {
+        &self.payment_unknown
+    }
+
     /// How a provider is called: 0 as always, 1 carefully, 2 not at all.
     pub fn circuit(&self, connector: &str, degree: u64) {
         let connector = KeyValue::new(metric::CONNECTOR, connector.to_owned());
@@ -189,8 +209,13 @@ impl Metrics {
 }
 
 /// Ages are looked at when they are read.
-fn observe_ages(meter: &Meter, command_age: &Waiting, lags: &Lags) {
-    let (age, lags) = (command_age.clone(), Arc::clone(lags));
+fn observe_ages(meter: &Meter, (command_age, unknown): (&Waiting, &Oldest), lags: &Lags) {
+    let (age, unknown, lags) = (command_age.clone(), unknown.clone(), Arc::clone(lags));
+    meter
+        .f64_observable_gauge(metric::PAYMENT_UNKNOWN_AGE)
+        .with_unit("s")
+        .with_callback(move |observer| observer.observe(unknown.age().as_secs_f64(), &[]))
+        .build();
     meter
         .f64_observable_gauge(metric::COMMAND_AGE)
         .with_unit("s")

@@ -18,4 +18,4 @@ pub use metrics::{Metrics, install, metrics};
 pub use propagation::{current, find, note_malformed, traceparent};
 pub use settings::{Export, LogFormat, Target, TelemetrySettings};
 pub use spans::{Kind, LINKS_MAX, begin, child, exporting, failed, linked, set, set_count};
-pub use waiting::Waiting;
+pub use waiting::{Oldest, Waiter, Waiting};

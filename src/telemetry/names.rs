@@ -106,6 +106,11 @@ pub mod metric {
     /// Whether a provider is called, by [`CONNECTOR`]: 0 as always, 1 carefully after an outage,
     /// 2 not at all.
     pub const PAYMENT_CIRCUIT: &str = "kassa.payment.circuit";
+    /// From the moment an order's money was asked for to the moment it came, of orders that were
+    /// not paid by their first attempt.
+    pub const PAYMENT_RECOVERY: &str = "kassa.payment.recovery.duration";
+    /// Age of the oldest attempt of which nobody can say whether money moved.
+    pub const PAYMENT_UNKNOWN_AGE: &str = "kassa.payment.unknown.age";
     /// What providers told by themselves, by [`CONNECTOR`], [`RESULT`] and [`REASON`].
     pub const WEBHOOKS: &str = "kassa.webhooks";
     /// Orders that were refused for want of stock.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kassa::domain::TraceParent;
+use kassa::domain::{ChangePaymentMethod, Command, PlaceOrder, TraceParent};
 use kassa::port::Commands;
 use kassa::wire::OutcomeKind;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
@@ -47,6 +47,7 @@ async fn what_becomes_of_orders_is_counted() {
     assert_eq!(refused.result, OutcomeKind::Refused, "{refused:?}");
 
     shop.history(order).await;
+    pays_with_another_card(&shop).await;
     let mut seen = BTreeMap::new();
     let expected = [
         "kassa.orders{outcome=confirmed,reason=none}",
@@ -58,6 +59,10 @@ async fn what_becomes_of_orders_is_counted() {
         "kassa.command.age{}",
         "kassa.payment.attempts{class=none,connector=simulated,result=captured}",
         "kassa.payment.duration{connector=simulated,result=captured}",
+        "kassa.payment.attempts{class=customer,connector=simulated,result=declined}",
+        "kassa.payment.recovery.duration{}",
+        "kassa.payment.unknown.age{}",
+        "kassa.payment.circuit{connector=simulated}",
         "kassa.event.delay{view=orders}",
         "kassa.projection.lag{view=orders}",
     ];
@@ -143,4 +148,23 @@ fn counted(exporter: &InMemoryMetricExporter) -> BTreeMap<String, u64> {
 
 fn words<'a>(attributes: impl Iterator<Item = &'a opentelemetry::KeyValue>) -> Vec<String> {
     attributes.map(|attribute| format!("{}={}", attribute.key, attribute.value)).collect()
+}
+
+/// An order whose first card is declined.
+async fn pays_with_another_card(shop: &Shop) {
+    let order = order_id();
+    let Command::PlaceOrder(placed) = cups(order, 1) else { unreachable!() };
+    let payment_method_token = "decline_1x_insufficient_funds".parse().unwrap();
+    let placed = Command::PlaceOrder(PlaceOrder { payment_method_token, ..placed });
+    shop.client.send(command_id(), &placed, None).await.unwrap();
+    let another = Command::ChangePaymentMethod(ChangePaymentMethod {
+        order_id: order,
+        payment_method_token: "tok_visa".parse().unwrap(),
+    });
+    until("the buyer is asked", async || {
+        let outcome = shop.client.send(command_id(), &another, None).await.unwrap();
+        (outcome.result == OutcomeKind::Accepted).then_some(())
+    })
+    .await;
+    shop.history(order).await;
 }

@@ -13,7 +13,7 @@ use super::word::{Call, Word};
 use crate::domain::payment::DeclineClasses;
 use crate::domain::{CommandId, Token, TraceParent};
 use crate::port::{Clock, Commands, Gateway, GatewayError, Unanswered, new_uuid};
-use crate::telemetry;
+use crate::telemetry::{self, Waiter};
 use crate::view::owed::{Owed, Way};
 
 /// Pauses between two calls for one attempt that brought no answer.
@@ -71,6 +71,7 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
         let mut pauses = PAUSES.into_iter();
         let (mut calls, mut turned_away) = (0_u32, 0_u32);
         let (mut silent, mut unseen) = (false, false);
+        let mut unknown: Option<Waiter> = None;
         let word = loop {
             // Who may not repeat a call has been turned away as well: by us, for the provider's
             // sake.
@@ -114,6 +115,10 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
                 Err(GatewayError::Unknown(cause)) => {
                     debug!(order = %owed.order_id, %cause, "the outcome of a call is unknown");
                     may_be_out = true;
+                    if unknown.is_none() {
+                        let already = self.clock.now().since(owed.asked_at_ms);
+                        unknown = telemetry::metrics().map(|m| m.unknown().begin(already));
+                    }
                     if !silent && !owed.off {
                         silent = true;
                         pauses = POLLS.into_iter();

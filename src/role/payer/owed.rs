@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::{OrderId, Retry, Sequence};
+use crate::domain::{OrderId, Retry, Sequence, Timestamp};
 use crate::engine::{Projection, ProjectionError, Reached, Taken};
 use crate::port::Message;
+use crate::telemetry;
 use crate::view::owed::{Debt, Owed, OwedChange, change};
 use crate::wire::{Commit, Encoding};
 
@@ -77,7 +78,14 @@ impl OwedProjection {
         self.ask(off);
     }
 
-    fn paid(&mut self, sequence: Sequence, order_id: OrderId, attempt: u8) {
+    fn paid(&mut self, (sequence, at): (Sequence, Timestamp), order_id: OrderId, attempt: u8) {
+        let owed = self.owed.get(&Debt::charge(order_id));
+        // What is read again was counted before.
+        if let (Some(owed), Some(metrics), None) = (owed, telemetry::metrics(), &self.held_back)
+            && 1 < attempt
+        {
+            metrics.recovered(at.since(owed.asked_at_ms));
+        }
         self.told(Debt::charge(order_id), attempt);
         self.off(sequence, order_id);
     }
@@ -127,7 +135,7 @@ impl Projection for OwedProjection {
                 Some(OwedChange::Again(debt, retry)) => self.again(sequence, debt, retry),
                 Some(OwedChange::Settled(debt)) => self.settle(debt),
                 Some(OwedChange::Paid(order_id, attempt)) => {
-                    self.paid(sequence, order_id, attempt);
+                    self.paid((sequence, commit.head.at), order_id, attempt);
                 }
                 Some(OwedChange::Off(order_id)) => self.off(sequence, order_id),
                 Some(OwedChange::Told(debt, attempt)) => self.told(debt, attempt),

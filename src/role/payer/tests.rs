@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::drive::ToMake;
 use super::pay::{Payer, Payments};
 use crate::domain::fixtures::{T0, amount, currency, order, token};
-use crate::domain::payment::DeclineClasses;
+use crate::domain::payment::{DeclineClasses, RetrySchedule};
 use crate::domain::{
     Command, CommandId, PaymentResult, RefundResult, Sequence, Timestamp, Token, TraceParent,
 };
@@ -251,6 +251,17 @@ async fn an_attempt_that_may_be_out_never_fails_because_nobody_is_there() {
     taken_over.may_be_out = true;
     let (_, told) = pays(taken_over, &[Says::Away], (T0, 10 * MINUTE)).await;
     assert_eq!(told, Vec::<String>::new());
+}
+
+/// The server's timers have another clock; should none fire, this is how long a buyer waits.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_makes_nobody_wait_for_longer_than_a_retry_may() {
+    let mut attempt = charge();
+    attempt.owed.not_before_ms = Some(T0.after(MINUTE));
+    let yesterday = T0.before(Duration::from_secs(24 * 60 * 60));
+    let patience = RetrySchedule::WINDOW + MINUTE;
+    let (asked, told) = pays(attempt, &[Says::Captured], (yesterday, patience)).await;
+    assert_eq!((asked, told), (vec![Asked::Charge], vec!["captured".to_owned()]));
 }
 
 #[tokio::test(start_paused = true)]
