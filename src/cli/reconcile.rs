@@ -10,7 +10,7 @@ use super::codes::Code;
 use super::dev::DevState;
 use super::failure::Failure;
 use super::money;
-use super::output::{Show, table};
+use super::output::{Show, say, table};
 use super::session::{Connected, Session};
 use super::{run, when};
 use crate::config::Config;
@@ -43,6 +43,9 @@ pub(super) async fn run_reconcile(
     let from = arguments.from.unwrap_or_else(|| until.before(DAY));
     if until <= from {
         return Err(Failure::new(Code::Usage, "--from is not before --until"));
+    }
+    if SystemClock.now().before(SETTLED) < until {
+        say("note: what has moved in the last five minutes may be on its way into the log");
     }
     let connected = session.connect().await?;
     let log = connected.stream("EVENTS").await?;
