@@ -4,6 +4,7 @@
 //! happens there.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
+pub mod archive;
 pub mod bench;
 pub mod cli;
 pub mod config;

@@ -104,6 +104,12 @@ codes! {
     DataInUse = "KASSA-DATA-IN-USE", CONFLICT,
         "stop the other `kassa dev`, or choose another folder with --data-dir or --ephemeral";
     GatewayLedger = "KASSA-GATEWAY-LEDGER", FAILURE, "make the gateway's ledger writable";
+    Archive = "KASSA-ARCHIVE", FAILURE,
+        "name another file: an archive is never written over, and only read when it is whole";
+    ArchiveDamaged = "KASSA-ARCHIVE-DAMAGED", CHECK_FAILED,
+        "do not trust it: take another copy of the archive, or write it anew from the log";
+    ArchiveMarket = "KASSA-ARCHIVE-MARKET", CONFLICT,
+        "name its market with --market, or read it with the build that wrote it";
     ProviderSilent = "KASSA-PROVIDER-SILENT", UNAVAILABLE,
         "try again; `kassa doctor` asks the payment provider whether it is there";
     ProviderRefuses = "KASSA-PROVIDER-REFUSES", PERMISSION,

@@ -4,14 +4,15 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::codes::Code;
 use super::failure::Failure;
 use super::output::{self, Format, Show, table};
 use super::session::{Connected, Session};
 use super::when;
 use crate::domain::{Address, CommandId, Event, OrderId, Recorded, Sequence, Source, Timestamp};
-use crate::port::{Log, Tail};
+use crate::port::{Entry, Log, Tail};
 use crate::view::OrderView;
-use crate::wire::{Commit, Subjects, event_as_json};
+use crate::wire::{Commit, CommitHead, Ledger, Subjects, event_as_json, headers};
 
 /// Commits taken from the log at once.
 const READ_AT_ONCE: usize = 256;
@@ -45,30 +46,80 @@ pub(super) struct TailArguments {
 
 /// One event as it is shown.
 #[derive(Serialize)]
-struct Shown {
+pub(super) struct Shown {
     event: String,
     at_ms: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
     r#type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<CommandId>,
-    source: Source,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<Source>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<String>,
     data: Value,
     #[serde(skip)]
     about: String,
+    #[serde(skip)]
+    order: Option<String>,
 }
 
 impl Shown {
-    fn new(at: Address, made: Timestamp, record: &Recorded) -> Result<Self, Failure> {
+    fn new(at: Address, head: &CommitHead, record: &Recorded) -> Result<Self, Failure> {
         let event = &record.event;
         Ok(Self {
             event: at.to_string(),
-            at_ms: made,
+            at_ms: head.at,
+            commit: Some(head.number),
+            epoch: Some(head.epoch),
             r#type: event.kind(),
             cause: record.cause,
-            source: record.source.clone(),
+            source: Some(record.source.clone()),
+            trace: record.trace.as_ref().map(|trace| trace.as_str().to_owned()),
             data: event_as_json(event).map_err(anyhow::Error::from)?,
             about: about(event),
+            order: event.order_id().map(|order_id| order_id.to_string()),
         })
+    }
+
+    /// What a message of the log holds: the events of a commit, or one entry of a ledger.
+    pub(super) fn of(entry: &Entry) -> Result<Vec<Self>, Failure> {
+        let kind = entry.header(headers::KASSA_TYPE).unwrap_or_default();
+        if kind.starts_with("commit/") {
+            return shown(entry.sequence, &entry.payload);
+        }
+        let ledger = Ledger::decode(&entry.payload).map_err(|problem| {
+            let what = format!("sequence {}: {problem}", entry.sequence);
+            Failure::new(Code::LogDefect, what)
+        })?;
+        let Ledger { commit, delta, available, .. } = ledger;
+        let subject = &entry.subject;
+        Ok(vec![Self {
+            event: entry.sequence.to_string(),
+            at_ms: entry.time,
+            commit: Some(commit),
+            epoch: None,
+            r#type: "ledger_entry",
+            cause: None,
+            source: None,
+            trace: None,
+            data: serde_json::to_value(ledger).map_err(anyhow::Error::from)?,
+            about: format!("{subject}  {delta:+} → {available} available"),
+            order: None,
+        }])
+    }
+
+    /// The type of the event.
+    pub(super) const fn kind(&self) -> &'static str {
+        self.r#type
+    }
+
+    /// The order it is about.
+    pub(super) fn order(&self) -> Option<&str> {
+        self.order.as_deref()
     }
 
     fn row(&self) -> Vec<String> {
@@ -77,7 +128,7 @@ impl Shown {
             when::written(self.at_ms),
             self.r#type.to_owned(),
             self.about.clone(),
-            self.source.to_string(),
+            self.source.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
         ]
     }
 }
@@ -162,7 +213,7 @@ fn shown(sequence: Sequence, payload: &[u8]) -> Result<Vec<Shown>, Failure> {
     let commit = Commit::decode(payload).map_err(unreadable)?;
     let all = (0..)
         .zip(&commit.events)
-        .map(|(index, record)| Shown::new(Address::new(sequence, index), commit.head.at, record));
+        .map(|(index, record)| Shown::new(Address::new(sequence, index), &commit.head, record));
     all.collect()
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::codes::Code;
+use crate::archive::ArchiveError;
 use crate::config::{ConfigError, SecretFileError};
 use crate::domain::{PriceChange, Refusal, Shortfall};
 use crate::engine::Error as EngineError;
@@ -160,6 +161,13 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
             EngineError::Refused(_) => return Some(Code::CommitRefused),
             EngineError::Read(_) => {}
         }
+    }
+    if let Some(error) = error.downcast_ref::<ArchiveError>() {
+        return Some(match error {
+            ArchiveError::Io { .. } | ArchiveError::NoArchive { .. } => Code::Archive,
+            ArchiveError::Cut { .. } | ArchiveError::Changed { .. } => Code::ArchiveDamaged,
+            ArchiveError::Market { .. } | ArchiveError::Version { .. } => Code::ArchiveMarket,
+        });
     }
     if let Some(error) = error.downcast_ref::<GatewayError>() {
         return Some(match error {

@@ -12,6 +12,7 @@ mod order;
 mod output;
 mod psp_sim;
 mod reconcile;
+mod replay;
 mod run;
 mod session;
 mod settings;
@@ -109,6 +110,8 @@ enum Subcommands {
     Attention(attention::AttentionCommand),
     /// Prove over the whole log that nothing was oversold, lost or edited
     Verify(verify::VerifyArguments),
+    /// Show a part of the log again, or keep it in a file
+    Replay(replay::ReplayArguments),
     /// Hold the payment provider's list against the log
     Reconcile(reconcile::ReconcileArguments),
     /// Say what the attached server is, and what it really promises
@@ -170,6 +173,7 @@ async fn dispatch(session: &Session, command: Subcommands) -> Result<(), Failure
         Subcommands::Events(command) => events::events(session, command).await,
         Subcommands::Attention(command) => attention::attention(session, command).await,
         Subcommands::Verify(arguments) => verify::verify(session, arguments).await,
+        Subcommands::Replay(arguments) => replay::replay(session, arguments).await,
         Subcommands::Reconcile(arguments) => reconcile::run_reconcile(session, arguments).await,
         Subcommands::Doctor => doctor::doctor(session).await,
         Subcommands::Bench(arguments) => Box::pin(bench::bench(session, *arguments)).await,

@@ -8,5 +8,6 @@ pub mod outbox;
 pub mod payer;
 pub mod projector;
 pub mod reconcile;
+pub mod replay;
 pub mod retry_scheduler;
 pub mod webhooks;

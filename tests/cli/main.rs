@@ -9,4 +9,6 @@ mod money;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod shop;
