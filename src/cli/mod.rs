@@ -1,5 +1,6 @@
 //! The command line. Parses, calls, shows; decides nothing.
 
+mod at;
 mod attention;
 mod bench;
 mod codes;
@@ -110,6 +111,8 @@ enum Subcommands {
     Attention(attention::AttentionCommand),
     /// Prove over the whole log that nothing was oversold, lost or edited
     Verify(verify::VerifyArguments),
+    /// Show an order, a SKU or the whole shop as of a moment
+    At(at::AtArguments),
     /// Show a part of the log again, or keep it in a file
     Replay(replay::ReplayArguments),
     /// Hold the payment provider's list against the log
@@ -173,6 +176,7 @@ async fn dispatch(session: &Session, command: Subcommands) -> Result<(), Failure
         Subcommands::Events(command) => events::events(session, command).await,
         Subcommands::Attention(command) => attention::attention(session, command).await,
         Subcommands::Verify(arguments) => verify::verify(session, arguments).await,
+        Subcommands::At(arguments) => at::at(session, arguments).await,
         Subcommands::Replay(arguments) => replay::replay(session, arguments).await,
         Subcommands::Reconcile(arguments) => reconcile::run_reconcile(session, arguments).await,
         Subcommands::Doctor => doctor::doctor(session).await,

@@ -1,5 +1,6 @@
 //! What a process can be: each role a small verb on the engine and the ports.
 
+pub mod as_of;
 pub mod attention;
 pub mod committer;
 pub mod feed;

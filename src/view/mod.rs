@@ -10,6 +10,7 @@ pub mod owed;
 mod stock;
 #[cfg(test)]
 mod tests;
+mod totals;
 
 use std::fmt::Display;
 use std::hash::Hash;
@@ -24,6 +25,7 @@ pub use order::{
     CaptureView, LineView, MoneyView, OrderView, PaymentView, RefundView, ReturnView, ShipmentView,
 };
 pub use stock::StockView;
+pub use totals::Totals;
 
 /// A value under a key, folded from the events that concern it.
 pub trait View: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
