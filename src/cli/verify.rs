@@ -1,5 +1,6 @@
 //! `kassa verify`: the proof.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
@@ -10,32 +11,32 @@ use super::codes::Code;
 use super::failure::Failure;
 use super::output::{Show, pairs};
 use super::session::Session;
-use crate::engine::verify_log_and_commands;
-use crate::wire::Verified;
+use crate::archive::Archive;
+use crate::domain::Sequence;
+use crate::engine::{Progress, verify_kept, verify_log_and_commands};
+use crate::wire::{Subjects, Verified};
+
+/// Every message of a log.
+const EVERYTHING: &str = ">";
 
 #[derive(Args, Debug)]
 pub(super) struct VerifyArguments {
     /// Say nothing while it runs
     #[arg(long)]
     quiet: bool,
+    /// Prove it of an archive of the whole log instead of a server
+    #[arg(long, value_name = "FILE")]
+    from_file: Option<PathBuf>,
 }
 
 pub(super) async fn verify(session: &Session, arguments: VerifyArguments) -> Result<(), Failure> {
     let mut interrupt = Interrupt::listen()?;
-    let connected = session.connect().await?;
-    let (log, commands) = (connected.stream("EVENTS").await?, connected.stream("COMMANDS").await?);
     let begun = Instant::now();
     // Hides itself when nobody watches.
     let bar = if arguments.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
     bar.set_style(style()?);
-    let streams = (&log, &commands);
-    let verified = verify_log_and_commands(streams, &connected.subjects, |progress| {
-        bar.set_length(progress.end.0);
-        bar.set_position(progress.sequence.0);
-        bar.set_message(format!("{} events", progress.events));
-    });
     let verified = tokio::select! {
-        verified = verified => verified.map_err(anyhow::Error::from)?,
+        verified = Box::pin(verified(session, &arguments, &bar)) => verified?,
         () = interrupt.wait() => {
             bar.finish_and_clear();
             return Err(Failure::new(Code::Interrupted, "stopped before the end of the log"));
@@ -50,6 +51,31 @@ pub(super) async fn verify(session: &Session, arguments: VerifyArguments) -> Res
     let seconds = begun.elapsed().as_secs_f64();
     super::output::say(&format!("every promise holds ({seconds:.1} s)"));
     Ok(())
+}
+
+async fn verified(
+    session: &Session,
+    arguments: &VerifyArguments,
+    bar: &ProgressBar,
+) -> Result<Verified, Failure> {
+    let progress = |progress: Progress| {
+        bar.set_length(progress.end.0);
+        bar.set_position(progress.sequence.0);
+        bar.set_message(format!("{} events", progress.events));
+    };
+    if let Some(file) = &arguments.from_file {
+        let market = &session.config.market;
+        let archive = Archive::open(file, market).map_err(anyhow::Error::from)?;
+        let tail = archive.follow(EVERYTHING, Sequence::START).map_err(anyhow::Error::from)?;
+        let subjects = Subjects::of(market.clone());
+        let verified = verify_kept(tail, archive.foot.last, &subjects, progress).await;
+        return Ok(verified.map_err(anyhow::Error::from)?);
+    }
+    let connected = session.connect().await?;
+    let (log, commands) = (connected.stream("EVENTS").await?, connected.stream("COMMANDS").await?);
+    let streams = (&log, &commands);
+    let verified = verify_log_and_commands(streams, &connected.subjects, progress).await;
+    Ok(verified.map_err(anyhow::Error::from)?)
 }
 
 fn style() -> Result<ProgressStyle, Failure> {

@@ -19,4 +19,4 @@ pub use follower::{
 pub use lease::Candidate;
 pub use reader::{ViewReader, Watch};
 pub use settle::{Settled, settle};
-pub use verify::{Progress, verify_log, verify_log_and_commands};
+pub use verify::{Progress, verify_kept, verify_log, verify_log_and_commands};

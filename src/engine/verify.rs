@@ -1,7 +1,7 @@
 //! Verifying a log from its first message to its end.
 
 use crate::domain::Sequence;
-use crate::port::{Log, ReadError, Tail};
+use crate::port::{Entry, Log, ReadError, Tail};
 use crate::wire::{Stored, Subjects, Verified, Verifier, headers};
 
 /// Messages taken from a stream at once. A commit has hundreds of events, and whoever waits for
@@ -60,6 +60,37 @@ pub async fn verify_log_and_commands<L: Log>(
     Ok(verifier.finish())
 }
 
+/// Checks every message of a whole log that somebody kept, up to `end`.
+///
+/// # Errors
+///
+/// See [`ReadError`].
+pub async fn verify_kept<T: Tail>(
+    mut tail: T,
+    end: Sequence,
+    subjects: &Subjects,
+    mut progress: impl FnMut(Progress),
+) -> Result<Verified, ReadError> {
+    let mut verifier = Verifier::new(subjects.clone());
+    while 0 < tail.remaining() {
+        for entry in tail.next(READ_AT_ONCE).await? {
+            verifier.take(&stored(&entry));
+        }
+        progress(Progress { sequence: verifier.end(), end, events: verifier.events() });
+    }
+    verifier.close(end);
+    Ok(verifier.finish())
+}
+
+fn stored(entry: &Entry) -> Stored<'_> {
+    Stored {
+        sequence: entry.sequence,
+        subject: &entry.subject,
+        kassa_type: entry.header(headers::KASSA_TYPE),
+        payload: &entry.payload,
+    }
+}
+
 async fn read_log<L: Log>(
     log: &L,
     verifier: &mut Verifier,
@@ -74,12 +105,7 @@ async fn read_log<L: Log>(
         // have been deleted: nobody waits for those.
         while 0 < tail.remaining() && (verifier.end() < end || verifier.owes_entries()) {
             for entry in tail.next(READ_AT_ONCE).await? {
-                verifier.take(&Stored {
-                    sequence: entry.sequence,
-                    subject: &entry.subject,
-                    kassa_type: entry.header(headers::KASSA_TYPE),
-                    payload: &entry.payload,
-                });
+                verifier.take(&stored(&entry));
             }
             end = end.max(verifier.end());
             progress(Progress { sequence: verifier.end(), end, events: verifier.events() });

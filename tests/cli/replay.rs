@@ -50,6 +50,12 @@ fn an_archive_says_the_same_as_the_log_without_a_server() {
     let order = placed(&dev);
     let live = dev.says(&["replay", "-o", "jsonl"]);
     dev.says(&["replay", "--into", file]);
+    // A part of a log is no log: what was before it is missed.
+    let part = folder.path().join("part.kassa");
+    let part = part.to_str().unwrap();
+    dev.says(&["replay", "--from-seq", "20", "--into", part]);
+    let (status, said) = failure(&kassa(&["verify", "--from-file", part]).output().unwrap());
+    assert!(status == 7 && said.contains("KASSA-LOG-VIOLATION"), "{said}");
     let (status, said) = failure(&dev.type_in(&["replay", "--into", file]));
     assert!(status == 1 && said.contains("KASSA-ARCHIVE:"), "{said}");
     assert!(dev.interrupt().success());
@@ -57,6 +63,9 @@ fn an_archive_says_the_same_as_the_log_without_a_server() {
     let kept = read(&["replay", "--from-file", file, "-o", "jsonl"]);
     assert_eq!(String::from_utf8(kept.stdout).unwrap(), live);
     let of = read(&["replay", "--from-file", file, "--order", &order]);
+    let proved = read(&["verify", "--from-file", file, "-o", "json"]);
+    let proved: serde_json::Value = serde_json::from_slice(&proved.stdout).unwrap();
+    assert_eq!((&proved["violations_total"], &proved["orders"]), (&0.into(), &1.into()));
     assert!(String::from_utf8(of.stdout).unwrap().contains("order_confirmed"));
     // Another market, a part that is not there, a byte that was changed.
     let other = read(&["replay", "--from-file", file, "--market", "other"]);
