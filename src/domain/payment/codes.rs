@@ -47,6 +47,8 @@ pub(super) const REVIEWED: &[(&str, &str, DeclineClass)] = &[
     (STRIPE, "card_declined", Soft),
     (STRIPE, "call_issuer", Soft),
     (STRIPE, "lock_timeout", Infra),
+    // Of a refund: our account has too little just now.
+    (STRIPE, "balance_insufficient", Infra),
     (STRIPE, "payment_intent_authentication_failure", Customer),
     (STRIPE, "mobile_device_authentication_required", Customer),
     (STRIPE, "resource_missing", Customer),

@@ -5,7 +5,7 @@
 //! | 2xx | what the object says |
 //! | 402 | declined: `advice_code`, else `decline_code`, else `code` |
 //! | 400 `idempotency_error`, 409, `lock_timeout` | another call under this key was out: unknown |
-//! | 400 about the means, the amount, or the payment to refund | declined: it is that order's |
+//! | 400 about what is one order's, or with a code that is not about us | declined |
 //! | 401, 403, 404 of a path, any other 4xx | we are not set up as the provider needs |
 //! | 429 | it would not take the call |
 //! | 5xx | it may have been carried out: unknown |
@@ -26,13 +26,16 @@ const OF_ORDER: [&str; 7] = [
     "charge",
 ];
 
-/// Codes with which a refund is refused for good.
-const REFUND_REFUSED: [&str; 5] = [
-    "charge_already_refunded",
-    "amount_too_large",
-    "charge_disputed",
-    "charge_not_refundable",
-    "refund_disputed_payment",
+/// What codes about our account and our parameters begin with. Nothing an order could help.
+const OF_OURS: [&str; 8] = [
+    "parameter_",
+    "api_key_",
+    "secret_key_",
+    "account_",
+    "platform_",
+    "testmode_",
+    "livemode_",
+    "url_invalid",
 ];
 
 /// A status and a body.
@@ -86,7 +89,6 @@ impl Answer {
         match self.status {
             402 => No::Declined(reason(&problem)),
             400 if problem.kind == "idempotency_error" => self.unknown(&says),
-            400 if REFUND_REFUSED.contains(&code) => No::Declined(reason(&problem)),
             400 if is_about_order(&problem) => No::Declined(reason(&problem)),
             404 if code == "resource_missing" => No::Missing,
             409 => self.unknown(&says),
@@ -110,8 +112,14 @@ impl Answer {
     }
 }
 
+/// Whether one order has to do without; all others are paid. What nobody knows is one order's:
+/// an account that is set up wrongly says so of every order, and one by one they are told.
 fn is_about_order(problem: &Problem) -> bool {
-    problem.param.as_deref().is_some_and(|param| OF_ORDER.contains(&param))
+    if problem.param.as_deref().is_some_and(|param| OF_ORDER.contains(&param)) {
+        return true;
+    }
+    let code = problem.code.as_deref().unwrap_or_default();
+    !code.is_empty() && !OF_OURS.iter().any(|ours| code.starts_with(ours))
 }
 
 /// The provider's reason for saying no: what it advises counts for more than what the bank said.

@@ -34,3 +34,61 @@ fn a_key_has_to_fit_into_a_header_and_is_shown_nowhere() {
     let gateway = StripeGateway::new(&settings).unwrap();
     assert!(!format!("{settings:?} {gateway:?}").contains("sesame"));
 }
+
+/// What an answer to a call that could move money comes to.
+fn comes_to(status: u16, error: &str) -> String {
+    let body = format!(r#"{{"error":{{{error}}}}}"#).into_bytes();
+    let answer = Answer { status, body, may_retry: None, is_replayed: false, moves: true };
+    match answer.read::<Intent>() {
+        Ok(_) => "object".to_owned(),
+        Err(No::Missing) => "missing".to_owned(),
+        Err(No::Declined(code)) => format!("declined {code}"),
+        Err(No::Error(error)) => {
+            let kind = format!("{error:?}");
+            kind.split('(').next().unwrap_or_default().to_lowercase()
+        }
+    }
+}
+
+#[test]
+fn what_each_answer_means() {
+    let request = |rest: &str| format!(r#""type":"invalid_request_error"{rest}"#);
+    for (status, error, meaning) in [
+        (
+            402,
+            r#""type":"card_error","code":"card_declined","decline_code":"do_not_honor""#.into(),
+            "declined do_not_honor",
+        ),
+        (402, r#""type":"card_error","code":"card_declined""#.into(), "declined card_declined"),
+        (402, r#""type":"card_error""#.into(), "declined unknown_code"),
+        // One order's business.
+        (
+            400,
+            request(r#","code":"amount_too_small","param":"amount""#),
+            "declined amount_too_small",
+        ),
+        (400, request(r#","param":"currency""#), "declined unknown_code"),
+        (400, request(r#","code":"balance_insufficient""#), "declined balance_insufficient"),
+        (400, request(r#","code":"charge_already_refunded""#), "declined charge_already_refunded"),
+        (400, request(r#","code":"a_code_of_next_year""#), "declined a_code_of_next_year"),
+        // Ours: no order can help it.
+        (400, request(r#","code":"parameter_unknown","param":"metadata""#), "misconfigured"),
+        (400, request(r#","code":"account_invalid""#), "misconfigured"),
+        (400, request(""), "misconfigured"),
+        (401, request(r#","code":"api_key_expired""#), "misconfigured"),
+        (403, request(""), "misconfigured"),
+        (404, request(""), "misconfigured"),
+        (404, request(r#","code":"resource_missing""#), "missing"),
+        // It may have been carried out.
+        (400, r#""type":"idempotency_error""#.into(), "unknown"),
+        (409, r#""type":"idempotency_error","code":"idempotency_key_in_use""#.into(), "unknown"),
+        (429, request(r#","code":"lock_timeout""#), "unknown"),
+        (500, r#""type":"api_error""#.into(), "unknown"),
+        (503, r#""type":"api_error""#.into(), "unknown"),
+        // It was not.
+        (429, request(r#","code":"rate_limit""#), "unavailable"),
+    ] {
+        let error: String = error;
+        assert_eq!(comes_to(status, &error), meaning, "{status} {error}");
+    }
+}
