@@ -22,12 +22,15 @@ use crate::role::reconcile::{Difference, Period, Reconciled, Sum, reconcile};
 /// What has moved so lately may be on its way into the log.
 const SETTLED: Duration = Duration::from_secs(5 * 60);
 
-/// The period when none is named: a day, for whoever runs it each night.
+/// Pause of whoever runs it each night.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The period when none is named: for as long as a bank may send a refund back.
+const PERIOD: Duration = Duration::from_secs(35 * 24 * 60 * 60);
 
 #[derive(Args, Debug)]
 pub(super) struct ReconcileArguments {
-    /// The first moment, as in 2026-11-22T00:00:00Z [default: a day before the last one]
+    /// The first moment, as in 2026-11-22T00:00:00Z [default: 35 days before the last one]
     #[arg(long, value_name = "TIME", value_parser = when::read)]
     from: Option<Timestamp>,
     /// The first moment after it [default: five minutes ago]
@@ -40,7 +43,7 @@ pub(super) async fn run_reconcile(
     arguments: ReconcileArguments,
 ) -> Result<(), Failure> {
     let until = arguments.until.unwrap_or_else(|| SystemClock.now().before(SETTLED));
-    let from = arguments.from.unwrap_or_else(|| until.before(DAY));
+    let from = arguments.from.unwrap_or_else(|| until.before(PERIOD));
     if until <= from {
         return Err(Failure::new(Code::Usage, "--from is not before --until"));
     }
@@ -67,7 +70,7 @@ pub(super) async fn run_reconcile(
 pub(super) async fn nightly(config: Config, connected: Connected, stop: CancellationToken) {
     loop {
         let until = SystemClock.now().before(SETTLED);
-        match last_day(&config, &connected, until).await {
+        match lately(&config, &connected, until).await {
             Ok(reconciled) if reconciled.differences.is_empty() => {
                 let Reconciled { payments, refunds, .. } = reconciled;
                 info!(payments, refunds, "the provider's list and the log agree");
@@ -86,12 +89,12 @@ pub(super) async fn nightly(config: Config, connected: Connected, stop: Cancella
     }
 }
 
-async fn last_day(
+async fn lately(
     config: &Config,
     connected: &Connected,
     until: Timestamp,
 ) -> Result<Reconciled, Failure> {
-    let period = Period { from: until.before(DAY), until };
+    let period = Period { from: until.before(PERIOD), until };
     let (log, gateway) = (connected.stream("EVENTS").await?, run::calm_connector(config)?);
     let reconciled = reconcile((&log, &connected.subjects), &gateway, period).await;
     Ok(reconciled.map_err(anyhow::Error::from)?)

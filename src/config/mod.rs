@@ -209,14 +209,6 @@ pub struct StripeConfig {
     pub webhook_secrets_file: Option<PathBuf>,
 }
 
-impl StripeConfig {
-    /// Whether a webhook can be told from a forgery.
-    #[must_use]
-    pub const fn hears_webhooks(&self) -> bool {
-        !self.webhook_secrets.is_empty() || self.webhook_secrets_file.is_some()
-    }
-}
-
 /// Where providers tell what happened.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

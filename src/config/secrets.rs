@@ -22,7 +22,7 @@ impl StripeConfig {
     ///
     /// [`SecretFileError`].
     pub fn key(&self) -> Result<Option<SecretString>, SecretFileError> {
-        if let Some(key) = &self.secret_key {
+        if let Some(key) = self.secret_key.as_ref().filter(|key| !is_empty(key)) {
             return Ok(Some(key.clone()));
         }
         let text = read(self.secret_key_file.as_deref(), "stripe.secret_key_file")?;
@@ -41,8 +41,15 @@ impl StripeConfig {
             let lines = text.expose_secret().lines().map(str::trim);
             keys.extend(lines.filter(|line| !line.is_empty()).map(SecretString::from));
         }
+        // An empty one would be anybody's.
+        keys.retain(|key| !is_empty(key));
         Ok(keys)
     }
+}
+
+/// As from a variable of the environment that was never set.
+fn is_empty(secret: &SecretString) -> bool {
+    secret.expose_secret().trim().is_empty()
 }
 
 fn read(
@@ -77,9 +84,12 @@ mod tests {
         assert!(config.key().unwrap().is_none());
         config.secret_key_file = Some(file.clone());
         assert_eq!(config.key().unwrap().unwrap().expose_secret(), "sk_from_file");
+        config.secret_key = Some("".into());
+        assert_eq!(config.key().unwrap().unwrap().expose_secret(), "sk_from_file");
         config.secret_key = Some("sk_set".into());
         assert_eq!(config.key().unwrap().unwrap().expose_secret(), "sk_set");
         std::fs::write(&file, "whsec_old\n\n whsec_new \n").unwrap();
+        config.webhook_secrets = vec!["".into(), " ".into()];
         config.webhook_secrets_file = Some(file);
         let keys = config.webhook_keys().unwrap();
         let keys: Vec<_> = keys.iter().map(ExposeSecret::expose_secret).collect();

@@ -34,14 +34,11 @@ impl Token {
     /// The connector of Stripe.
     pub const STRIPE: Self = Self(SmolStr::new_static("stripe"));
 
-    /// The reason of a refund of a payment that its provider does not know.
-    pub const NO_SUCH_PAYMENT: Self = Self(SmolStr::new_static("no_such_payment"));
+    /// The reason of an attempt with means that its provider does not know.
+    pub const RESOURCE_MISSING: Self = Self(SmolStr::new_static("resource_missing"));
 
     /// Stands for a provider's reason that is no token.
     pub const UNKNOWN_CODE: Self = Self(SmolStr::new_static("unknown_code"));
-
-    /// The reason of an attempt at which the provider itself failed.
-    pub const PROCESSING_ERROR: Self = Self(SmolStr::new_static("processing_error"));
 
     /// The reason of an attempt over an amount that the provider cannot say.
     pub const AMOUNT_NOT_REPRESENTABLE: Self =

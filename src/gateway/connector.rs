@@ -1,5 +1,7 @@
 //! The provider that a shop has chosen.
 
+use std::time::Duration;
+
 use super::simulated::SimulatedGateway;
 use super::stripe::StripeGateway;
 use crate::domain::{PaymentResult, RefundResult, Timestamp, Token};
@@ -29,10 +31,14 @@ impl Gateway for Connector {
         }
     }
 
-    async fn find(&self, charge: &Charge) -> Result<Option<PaymentResult>, GatewayError> {
+    async fn find(
+        &self,
+        charge: &Charge,
+        quiet: Duration,
+    ) -> Result<Option<PaymentResult>, GatewayError> {
         match self {
-            Self::Simulated(gateway) => gateway.find(charge).await,
-            Self::Stripe(gateway) => gateway.find(charge).await,
+            Self::Simulated(gateway) => gateway.find(charge, quiet).await,
+            Self::Stripe(gateway) => gateway.find(charge, quiet).await,
         }
     }
 

@@ -223,7 +223,11 @@ impl Gateway for SimulatedGateway {
         Ok(result)
     }
 
-    async fn find(&self, charge: &Charge) -> Result<Option<PaymentResult>, GatewayError> {
+    async fn find(
+        &self,
+        charge: &Charge,
+        _quiet: Duration,
+    ) -> Result<Option<PaymentResult>, GatewayError> {
         self.taken().await?;
         self.knows(&charge.idempotency_key).then(|| self.charged(charge)).transpose()
     }

@@ -1,6 +1,7 @@
 //! Taking money, and giving it back.
 
 use std::future::Future;
+use std::time::Duration;
 
 use super::log::BoxError;
 use super::webhook::{BadWebhook, Hint};
@@ -121,12 +122,16 @@ pub trait Gateway: Send + Sync + 'static {
 
     /// What became of a charge, by its key; none when it never came. Moves no money.
     ///
+    /// `quiet` is how long ago the last call under that key may have gone out: a provider may need
+    /// some minutes before its search knows what it carried out.
+    ///
     /// # Errors
     ///
     /// See [`GatewayError`]: it may be asked again.
     fn find(
         &self,
         charge: &Charge,
+        quiet: Duration,
     ) -> impl Future<Output = Result<Option<PaymentResult>, GatewayError>> + Send;
 
     /// Gives money back, or says why not. Called again with the same key it says the same.

@@ -241,6 +241,7 @@ fn pay(mut intent: Intent, asked: &Asked, now_ms: u64) -> Result<Done, Fault> {
         }
         Fate::Busy => return Err(Fault::busy()),
         Fate::Away => return Err(Fault::outage()),
+        Fate::Broken => return Ok(Done::refused(now_ms, Fault::internal())),
     };
     done.telling = telling;
     Ok(done)

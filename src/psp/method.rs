@@ -38,6 +38,8 @@ pub(super) enum Fate {
     Busy,
     /// The provider is not there: 503.
     Away,
+    /// The provider fails, and says so to every call under that key: 500. Nothing is taken.
+    Broken,
 }
 
 /// How the caller hears of it.
@@ -106,6 +108,9 @@ impl<'a> Method<'a> {
         }
         if let Some(rest) = self.0.strip_prefix("away_") {
             return decided(attempt <= counted(rest).0, || Fate::Away);
+        }
+        if let Some(rest) = self.0.strip_prefix("broken_") {
+            return decided(attempt <= counted(rest).0, || Fate::Broken);
         }
         match (self.0, self.stripes()) {
             ("processing", _) => Fate::Processing,
@@ -176,14 +181,25 @@ impl<'a> Method<'a> {
             | Fate::Declined(_)
             | Fate::Authentication
             | Fate::Processing
+            | Fate::Broken
             | Fate::WrongAmount => None,
         }
     }
 }
 
 /// What tokens of our own begin with.
-const MOODS: &[&str] =
-    &["decline_", "advice_", "busy_", "away_", "silent_", "error500_", "slow_", "late_", "refund_"];
+const MOODS: &[&str] = &[
+    "decline_",
+    "advice_",
+    "busy_",
+    "away_",
+    "broken_",
+    "silent_",
+    "error500_",
+    "slow_",
+    "late_",
+    "refund_",
+];
 
 fn decided(applies: bool, fate: impl FnOnce() -> Fate) -> Fate {
     if applies { fate() } else { Fate::Captured }

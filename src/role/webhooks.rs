@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tracing::{debug, info, warn};
 
-use crate::domain::{Command, CommandId, RecordPayment, RecordRefund, Timestamp, Token};
+use crate::domain::{Command, CommandId, RecordPayment, RecordRefund, Refusal, Timestamp, Token};
 use crate::port::{
     BadWebhook, Batch, BoxError, Clock, Commands, Gateway, GatewayError, Hint, Log, Message, News,
     ReadError, Unanswered, new_uuid,
@@ -148,7 +148,16 @@ impl<G: Gateway, M: Commands, C: Clock, L: Log> Webhooks<G, M, C, L> {
         match self.commands.send(id, &command, None).await {
             Ok(outcome) => match (outcome.result, outcome.refusal) {
                 (OutcomeKind::Busy, _) => Err("too many commands are waiting".into()),
-                (_, Some(refusal)) => Ok(Heard::Ignored(refusal.code().to_owned())),
+                (
+                    _,
+                    Some(
+                        refusal @ (Refusal::UnknownOrder
+                        | Refusal::UnknownAttempt { .. }
+                        | Refusal::UnknownRefund { .. }),
+                    ),
+                ) => Ok(Heard::Ignored(refusal.code().to_owned())),
+                // Any other refusal is about us, not about the event.
+                (_, Some(refusal)) => Err(refusal.into()),
                 (OutcomeKind::Accepted | OutcomeKind::AlreadyApplied | OutcomeKind::Refused, _) => {
                     Ok(Heard::Recorded)
                 }

@@ -73,7 +73,7 @@ pub(super) async fn a_declined_card_says_why_and_says_it_again<G: Gateway>(gatew
             let result = gateway.charge(&charge).await.unwrap();
             assert_eq!(result, PaymentResult::Declined { code: token(code) });
         }
-        let found = gateway.find(&charge).await.unwrap();
+        let found = gateway.find(&charge, Duration::ZERO).await.unwrap();
         assert_eq!(found, Some(PaymentResult::Declined { code: token(code) }));
     }
     assert_eq!(listed(&gateway).await, []);
@@ -91,7 +91,7 @@ pub(super) async fn an_answer_that_is_lost_is_unknown_and_found_again<G: Gateway
     let charge = charge("silent_1x");
     let lost = gateway.charge(&charge).await;
     assert!(matches!(lost, Err(GatewayError::Unknown(_))), "{lost:?}");
-    let found = gateway.find(&charge).await.unwrap().expect("it was carried out");
+    let found = gateway.find(&charge, Duration::ZERO).await.unwrap().expect("it was carried out");
     assert!(matches!(found, PaymentResult::Captured { .. }), "{found:?}");
     assert_eq!(gateway.charge(&charge).await.unwrap(), found);
     assert_eq!(listed(&gateway).await.len(), 1);
@@ -99,7 +99,7 @@ pub(super) async fn an_answer_that_is_lost_is_unknown_and_found_again<G: Gateway
 
 pub(super) async fn what_was_never_charged_is_not_found<G: Gateway>(gateway: G) {
     paid(&gateway, &charge("pm_card_visa")).await;
-    assert_eq!(gateway.find(&charge("pm_card_visa")).await.unwrap(), None);
+    assert_eq!(gateway.find(&charge("pm_card_visa"), Duration::ZERO).await.unwrap(), None);
 }
 
 pub(super) async fn a_provider_that_is_away_took_nothing<G: Gateway>(gateway: G) {
@@ -108,7 +108,7 @@ pub(super) async fn a_provider_that_is_away_took_nothing<G: Gateway>(gateway: G)
     // Whoever says 503 may have carried it out: only a connection that never was says no.
     let is_error = matches!(away, Err(GatewayError::Unavailable(_) | GatewayError::Unknown(_)));
     assert!(is_error, "{away:?}");
-    assert_eq!(gateway.find(&charge).await.unwrap(), None);
+    assert_eq!(gateway.find(&charge, Duration::ZERO).await.unwrap(), None);
     assert_eq!(listed(&gateway).await, []);
 }
 
@@ -204,7 +204,7 @@ pub(super) async fn whoever_insists_is_told_and_charged_once<G: Gateway>(gateway
         let method = if number % 3 == 0 { "decline_lost_card" } else { "pm_card_visa" };
         let charge = charge(method);
         let result = insist(async || gateway.charge(&charge).await).await;
-        let found = insist(async || gateway.find(&charge).await).await;
+        let found = insist(async || gateway.find(&charge, Duration::ZERO).await).await;
         assert_eq!(found, Some(result));
     }
     let begun = SystemClock.now().before(Duration::from_secs(3_600));

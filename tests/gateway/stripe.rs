@@ -56,7 +56,7 @@ async fn a_payment_that_is_processing_is_unknown_until_it_is_not() {
     assert!(matches!(first, Err(GatewayError::Unknown(_))), "{first:?}");
     let begun = Instant::now();
     loop {
-        match place.gateway.find(&charge).await {
+        match place.gateway.find(&charge, Duration::ZERO).await {
             Ok(Some(PaymentResult::Captured { .. })) => break,
             Err(GatewayError::Unknown(_)) => {}
             other => panic!("{other:?}"),
@@ -80,12 +80,29 @@ async fn an_error_after_the_capture_does_not_hide_the_money() {
     place.keeps.stop().await;
 }
 
-/// Every call fails; every other one is carried out all the same.
+/// It failed and took nothing. The key is burnt, so that is asked in the books, and said as what
+/// it is: whoever pays waits a little before they believe it.
 #[tokio::test]
 async fn an_error_that_took_nothing_is_a_failure_once_the_books_say_so() {
-    let place = stripe_with(|settings| settings.moods.errors = 100_000).await;
-    let first = place.gateway.charge(&charge("pm_card_visa")).await;
+    let place = stripe(0).await;
+    let charge = charge("broken_1x");
+    let first = place.gateway.charge(&charge).await;
     assert!(matches!(first, Err(GatewayError::Unknown(_))), "{first:?}");
+    let again = place.gateway.charge(&charge).await.unwrap();
+    assert_eq!(again, PaymentResult::Failed { code: token("never_charged") });
+    assert_eq!(listed(&place.gateway).await, []);
+    place.keeps.stop().await;
+}
+
+/// Minutes after the last call, what the search does not know was never made: nobody goes through
+/// everything that was paid since.
+#[tokio::test]
+async fn what_the_search_does_not_know_for_long_was_never_made() {
+    let place = stripe_with(|settings| settings.search_lag = Duration::from_secs(3_600)).await;
+    let charge = charge("silent_1x");
+    assert!(place.gateway.charge(&charge).await.is_err());
+    let quiet = Duration::from_secs(15 * 60);
+    assert_eq!(place.gateway.find(&charge, quiet).await.unwrap(), None);
     place.keeps.stop().await;
 }
 
@@ -111,7 +128,7 @@ async fn a_payment_that_the_search_does_not_know_yet_is_found_in_the_list() {
     let place = stripe_with(|settings| settings.search_lag = Duration::from_secs(3_600)).await;
     let charge = charge("silent_1x");
     assert!(place.gateway.charge(&charge).await.is_err());
-    let found = place.gateway.find(&charge).await.unwrap();
+    let found = place.gateway.find(&charge, Duration::ZERO).await.unwrap();
     assert!(matches!(found, Some(PaymentResult::Captured { .. })), "{found:?}");
     place.keeps.stop().await;
 }
@@ -136,8 +153,9 @@ async fn more_than_is_left_never_goes_back() {
     let result = place.gateway.refund(&much).await.unwrap();
     assert_eq!(result, RefundResult::Declined { code: token("amount_too_large") });
     let of_nothing = give_back(&self::charge("pm_card_visa"), &token("pi_nobody"), 1);
-    let result = place.gateway.refund(&of_nothing).await.unwrap();
-    assert_eq!(result, RefundResult::Declined { code: token("no_such_payment") });
+    // We took it, so it is our key that is another account's: that is put right some day.
+    let result = place.gateway.refund(&of_nothing).await;
+    assert!(matches!(result, Err(GatewayError::Unknown(_))), "{result:?}");
     place.keeps.stop().await;
 }
 

@@ -46,7 +46,9 @@ pub(super) async fn look_at_provider(session: &Session, findings: &mut Findings)
             findings.add("provider", state, format!("{name} at {url}: {error:#}"));
         }
     }
-    if config.webhooks.listen.is_some() && !config.stripe.hears_webhooks() {
+    if config.webhooks.listen.is_some()
+        && config.stripe.webhook_keys().is_ok_and(|keys| keys.is_empty())
+    {
         let text = format!("none is believed: {name} has no webhook_secrets");
         findings.add("webhooks", State::Warn, text);
     }

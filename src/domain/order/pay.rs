@@ -58,9 +58,10 @@ impl Order {
             Phase::Placed => match self.basket.buyer_asked {
                 Some(at) => Answer::AlreadyApplied(at),
                 // Who could not reach the provider cannot say what became of an attempt that has
-                // been out.
-                None if let (PaymentResult::Failed { .. }, Some((at, _))) =
-                    (&command.result, &self.basket.unknown) =>
+                // been out; who looked for it can.
+                None if let (PaymentResult::Failed { code }, Some((at, _))) =
+                    (&command.result, &self.basket.unknown)
+                    && *code != Token::NEVER_CHARGED =>
                 {
                     Answer::AlreadyApplied(*at)
                 }

@@ -9,7 +9,10 @@ use crate::domain::{Amount, Currency};
 /// to be whole units there.
 const WITH_TWO_MORE: [&str; 2] = ["ISK", "UGX"];
 
-/// What the provider counts in a hundred of ours.
+/// ISO 4217 gives it two decimals, and the provider none. Amounts have to be whole units.
+const WITHOUT_DECIMALS: &str = "MGA";
+
+/// What is between two decimals and none.
 const FACTOR: u64 = 100;
 
 /// In currencies with three decimals the last one has to be zero.
@@ -21,12 +24,18 @@ pub(super) fn to_provider(amount: Amount, currency: Currency) -> Option<u64> {
     if WITH_TWO_MORE.contains(&currency.code()) {
         return minor.checked_mul(FACTOR);
     }
+    if currency.code() == WITHOUT_DECIMALS {
+        return (minor.checked_rem(FACTOR) == Some(0)).then(|| minor.checked_div(FACTOR))?;
+    }
     let is_whole = currency.decimals() != 3 || minor.checked_rem(LAST_DIGIT) == Some(0);
     is_whole.then_some(minor)
 }
 
 /// An amount of the provider; none when it is none of ours.
 pub(super) fn from_provider(minor: u64, currency: Currency) -> Option<Amount> {
+    if currency.code() == WITHOUT_DECIMALS {
+        return minor.checked_mul(FACTOR).and_then(Amount::new);
+    }
     if !WITH_TWO_MORE.contains(&currency.code()) {
         return Amount::new(minor);
     }
@@ -51,6 +60,8 @@ mod tests {
         assert_eq!(there(1_251, "KWD"), None, "the last of three decimals has to be zero");
         assert_eq!(there(1_250, "ISK"), Some(125_000));
         assert_eq!(there(1_250, "UGX"), Some(125_000));
+        assert_eq!(there(125_000, "MGA"), Some(1_250), "an ariary has no hundredths there");
+        assert_eq!(there(125_050, "MGA"), None);
         let isk = Currency::from_code("ISK").unwrap();
         assert_eq!(from_provider(125_050, isk), None, "half a króna is nothing");
     }
@@ -59,7 +70,9 @@ mod tests {
         #[test]
         fn there_and_back_is_the_same(
             minor in 0..=Amount::MAX.minor() / FACTOR,
-            code in prop::sample::select(vec!["EUR", "USD", "JPY", "KWD", "ISK", "UGX", "HUF"]),
+            code in prop::sample::select(vec![
+                "EUR", "USD", "JPY", "KWD", "ISK", "UGX", "HUF", "MGA",
+            ]),
         ) {
             let (amount, currency) =
                 (Amount::new(minor).unwrap(), Currency::from_code(code).unwrap());

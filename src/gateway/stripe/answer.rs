@@ -27,7 +27,7 @@ const OF_ORDER: [&str; 7] = [
 ];
 
 /// What codes about our account and our parameters begin with. Nothing an order could help.
-const OF_OURS: [&str; 8] = [
+const OF_OURS: [&str; 11] = [
     "parameter_",
     "api_key_",
     "secret_key_",
@@ -36,14 +36,15 @@ const OF_OURS: [&str; 8] = [
     "testmode_",
     "livemode_",
     "url_invalid",
+    "tls_version_",
+    "country_",
+    "payment_method_unactivated",
 ];
 
 /// A status and a body.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
-    /// `Stripe-Should-Retry`, when it says something.
-    pub(super) may_retry: Option<bool>,
     /// It is the answer of an earlier call under the same key.
     pub(super) is_replayed: bool,
     /// The call could move money. One that could not leaves nothing unknown behind.
@@ -94,10 +95,6 @@ impl Answer {
             409 => self.unknown(&says),
             429 if code == "lock_timeout" => self.unknown(&says),
             429 => No::Error(GatewayError::Unavailable(says.into())),
-            // Told that it was not begun, we may take it for one that was never out.
-            500.. if self.may_retry == Some(true) && self.status == 503 => {
-                No::Error(GatewayError::Unavailable(says.into()))
-            }
             500.. => self.unknown(&says),
             _ => No::Error(GatewayError::Misconfigured(says.into())),
         }
@@ -143,13 +140,13 @@ pub(super) fn payment(intent: &Intent) -> Result<PaymentResult, GatewayError> {
             Ok(PaymentResult::Captured { amount_minor, currency, provider_ref })
         }
         // Nobody is there to prove who they are: that takes another attempt with them.
-        "requires_action" | "requires_confirmation" => {
-            Ok(PaymentResult::Declined { code: token("authentication_required") })
-        }
-        "requires_payment_method" => {
-            let problem = intent.last_payment_error.clone().unwrap_or_default();
-            Ok(PaymentResult::Declined { code: reason(&problem) })
-        }
+        "requires_action" => Ok(PaymentResult::Declined { code: token("authentication_required") }),
+        // One that was never tried has no error: a call is still out that made it, or that is
+        // about to confirm it.
+        "requires_payment_method" => match &intent.last_payment_error {
+            Some(problem) => Ok(PaymentResult::Declined { code: reason(problem) }),
+            None => Err(says("not tried yet")),
+        },
         "canceled" => Ok(PaymentResult::Declined { code: token("canceled") }),
         other => Err(says(other)),
     }

@@ -36,6 +36,9 @@ pub enum StripeSettingsError {
     /// The address is none.
     #[error("stripe.base_url {0:?} is no address: write it as https://host")]
     NoUrl(String),
+    /// Whatever stands in an address is shown.
+    #[error("stripe.base_url holds a user or a password; the key is all that the provider needs")]
+    Credentials,
     /// A secret would go over an open line.
     #[error("stripe.base_url {0:?} must be https; http is for loopback addresses")]
     NotSecret(String),
@@ -63,6 +66,9 @@ impl Http {
         let named = || settings.base_url.clone();
         let base: Url =
             settings.base_url.parse().map_err(|_| StripeSettingsError::NoUrl(named()))?;
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err(StripeSettingsError::Credentials);
+        }
         let host = base.host_str().ok_or_else(|| StripeSettingsError::NoUrl(named()))?;
         let is_loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
         if base.scheme() != "https" && !(base.scheme() == "http" && is_loopback) {
@@ -126,11 +132,10 @@ async fn sent(call: RequestBuilder, moves: bool) -> Result<Answer, GatewayError>
     let response = call.send().await.map_err(|error| failed(&error))?;
     let status = response.status().as_u16();
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
-    let may_retry = header("stripe-should-retry").map(|value| value == "true");
     let is_replayed = header("idempotent-replayed") == Some("true");
     // It was carried out, and the end of the answer is missing.
     let body = response.bytes().await.map_err(|error| GatewayError::Unknown(named(&error)))?;
-    Ok(Answer { status, body: body.to_vec(), may_retry, is_replayed, moves })
+    Ok(Answer { status, body: body.to_vec(), is_replayed, moves })
 }
 
 /// An error without the address, which may hold what is nobody's business.

@@ -17,8 +17,11 @@ use objects::{Balance, Intent, List, Ours, Refund, field, moment, sum};
 
 pub use http::{StripeSettings, StripeSettingsError};
 
+use std::time::Duration;
+
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
+use tracing::debug;
 
 use crate::domain::{Amount, Currency, PaymentResult, Policy, RefundResult, Timestamp, Token};
 use crate::port::{
@@ -27,6 +30,10 @@ use crate::port::{
 
 /// Objects of one page: as many as the provider gives.
 const PAGE: usize = 100;
+
+/// After this a payment that the search does not find was never made. Source: the provider's page
+/// on search says under a minute in normal operation.
+const SEARCH_LAG: Duration = Duration::from_secs(15 * 60);
 
 /// Pages that are gone through for one object that the search does not know yet. What is further
 /// away is not taken for missing.
@@ -51,13 +58,22 @@ impl StripeGateway {
     }
 
     /// The payment that carries this key: by search, which may lag, and else among the recent ones.
-    async fn intent(&self, charge: &Charge) -> Result<Option<Intent>, GatewayError> {
+    async fn intent(
+        &self,
+        charge: &Charge,
+        quiet: Duration,
+    ) -> Result<Option<Intent>, GatewayError> {
         let key = &charge.idempotency_key;
         let query = format!("metadata['{}']:'{key}'", field::KEY);
         let searched = self.http.get("/v1/payment_intents/search", &one("query", query)).await?;
         let found: List<Intent> = listed(&searched)?;
-        if let Some(intent) = found.data.into_iter().find(|intent| intent.has_key(key)) {
-            return Ok(Some(intent));
+        if let Some(found) = found.data.into_iter().find(|intent| intent.has_key(key)) {
+            // What the search says of it may be old.
+            let id = found.id().parse().map_err(|_| GatewayError::Unknown("named oddly".into()))?;
+            return self.retrieve("/v1/payment_intents", &id).await;
+        }
+        if SEARCH_LAG <= quiet {
+            return Ok(None);
         }
         let made = charge.order_id.made_at().before(Policy::SKEW_MAX).0 / 1_000;
         // Newest first, so that what the search does not know yet is near the beginning.
@@ -161,20 +177,21 @@ impl Gateway for StripeGateway {
             Err(No::Error(GatewayError::Unknown(cause))) if answer.is_burnt() => {
                 // The provider failed, and will say so to every call under this key. What became
                 // of it stands in its books.
-                match self.find(charge).await? {
-                    Some(result) => Ok(result),
-                    None if 500 <= answer.status => {
-                        Ok(PaymentResult::Declined { code: Token::PROCESSING_ERROR })
-                    }
-                    None => Err(GatewayError::Unknown(cause)),
-                }
+                debug!(%cause, "a key is burnt");
+                let found = self.find(charge, Duration::ZERO).await?;
+                Ok(found.unwrap_or(PaymentResult::Failed { code: Token::NEVER_CHARGED }))
             }
+            Err(No::Missing) => Ok(PaymentResult::Declined { code: Token::RESOURCE_MISSING }),
             Err(no) => Err(error(no)),
         }
     }
 
-    async fn find(&self, charge: &Charge) -> Result<Option<PaymentResult>, GatewayError> {
-        self.intent(charge).await?.map(|intent| payment(&intent)).transpose()
+    async fn find(
+        &self,
+        charge: &Charge,
+        quiet: Duration,
+    ) -> Result<Option<PaymentResult>, GatewayError> {
+        self.intent(charge, quiet).await?.map(|intent| payment(&intent)).transpose()
     }
 
     async fn refund(&self, give_back: &GiveBack) -> Result<RefundResult, GatewayError> {
@@ -195,15 +212,15 @@ impl Gateway for StripeGateway {
         match answer.read::<Refund>() {
             Ok(made) => refund(&made),
             Err(No::Declined(code)) => Ok(RefundResult::Declined { code }),
-            Err(No::Missing) => Ok(RefundResult::Declined { code: Token::NO_SUCH_PAYMENT }),
+            // We took that payment. It is another account's key that does not know it, and that
+            // is put right some day: until then it is asked for again.
+            Err(No::Missing) => {
+                Err(GatewayError::Unknown("our key's account does not know the payment".into()))
+            }
             Err(No::Error(GatewayError::Unknown(cause))) if answer.is_burnt() => {
-                match self.find_refund(give_back).await? {
-                    Some(result) => Ok(result),
-                    None if 500 <= answer.status => {
-                        Ok(RefundResult::Declined { code: Token::PROCESSING_ERROR })
-                    }
-                    None => Err(GatewayError::Unknown(cause)),
-                }
+                debug!(%cause, "a key is burnt");
+                let found = self.find_refund(give_back).await?;
+                Ok(found.unwrap_or(RefundResult::Failed { code: Token::NEVER_CHARGED }))
             }
             Err(no) => Err(error(no)),
         }

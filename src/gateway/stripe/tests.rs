@@ -21,6 +21,8 @@ fn a_secret_goes_over_no_open_line() {
     for open in ["http://api.example.com", "ftp://127.0.0.1"] {
         assert!(matches!(made(open), Err(StripeSettingsError::NotSecret(_))), "{open}");
     }
+    let told = made("https://anna:sesame@api.example.com");
+    assert!(matches!(told, Err(StripeSettingsError::Credentials)), "{told:?}");
     for none in ["", "api.example.com", "unix:/x"] {
         assert!(matches!(made(none), Err(StripeSettingsError::NoUrl(_))), "{none}");
     }
@@ -38,7 +40,7 @@ fn a_key_has_to_fit_into_a_header_and_is_shown_nowhere() {
 /// What an answer to a call that could move money comes to.
 fn comes_to(status: u16, error: &str) -> String {
     let body = format!(r#"{{"error":{{{error}}}}}"#).into_bytes();
-    let answer = Answer { status, body, may_retry: None, is_replayed: false, moves: true };
+    let answer = Answer { status, body, is_replayed: false, moves: true };
     match answer.read::<Intent>() {
         Ok(_) => "object".to_owned(),
         Err(No::Missing) => "missing".to_owned(),

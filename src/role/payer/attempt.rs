@@ -42,6 +42,14 @@ pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// retry's business to wait longer.
 const TURNED_AWAY_MAX: u32 = 3;
 
+/// How often a provider may say that it has never seen a call, before that is believed and money
+/// is asked for anew: with the pauses between, most of a minute after the first time.
+const UNSEEN_MAX: u32 = 4;
+
+/// The same of an order that is off: nothing is asked for anew, and what comes to light later goes
+/// back.
+const UNSEEN_OFF_MAX: u32 = 1;
+
 /// How old a key may become. Providers remember them for a day; a key that is forgotten would be
 /// another payment.
 const KEY_LIFE: Duration = Duration::from_secs(23 * 60 * 60);
@@ -70,29 +78,43 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
         let call = Call::of(&owed);
         let mut pauses = PAUSES.into_iter();
         let (mut calls, mut turned_away) = (0_u32, 0_u32);
-        let (mut silent, mut unseen) = (false, false);
+        let (mut silent, mut astray, mut unseen) = (false, false, 0_u32);
+        let unseen_max = if owed.off { UNSEEN_OFF_MAX } else { UNSEEN_MAX };
+        // Until now, somebody else may have called for it.
+        let mut last_call = self.clock.now();
         let mut unknown: Option<Waiter> = None;
         let word = loop {
             // Who may not repeat a call has been turned away as well: by us, for the provider's
             // sake.
-            let may_call = self.gate.may_repeat(calls == 0) || may_be_out || owed.off;
-            let answer = if may_call {
+            let answer = if let Some(problem) = self.is_not_ours(&owed) {
+                Err(problem)
+            } else if self.gate.may_repeat(calls == 0) || may_be_out || owed.off {
                 let Some(pass) = self.pass(token).await else {
                     return;
                 };
                 calls = calls.saturating_add(1);
-                let answer = self.call(&owed, &call).await;
-                pass.end(&answer);
+                let looks = self.looks_only(&owed);
+                if !looks {
+                    last_call = self.clock.now();
+                }
+                let quiet = self.clock.now().since(last_call);
+                let answer = self.call(&owed, (&call, looks, quiet)).await;
+                // A look that fails says little about charges.
+                if !looks || answer.is_ok() {
+                    pass.end(&answer);
+                }
                 answer
             } else {
                 turned_away = TURNED_AWAY_MAX;
                 Err(GatewayError::Unavailable("too many calls were repeated lately".into()))
             };
             match answer {
-                // Once may be too early to see it.
-                Ok(word) if word.is_unseen() && !unseen => {
-                    unseen = true;
-                    pauses = POLLS.into_iter();
+                // A few times may be too early to see it.
+                Ok(word) if word.is_unseen() && unseen < unseen_max => {
+                    if unseen == 0 {
+                        pauses = POLLS.into_iter();
+                    }
+                    unseen = unseen.saturating_add(1);
                 }
                 Ok(word) => break word,
                 Err(GatewayError::Unavailable(cause)) => {
@@ -110,7 +132,10 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
                 // Only a person can help. Nothing is the order's fault, so it waits.
                 Err(GatewayError::Misconfigured(cause)) => {
                     debug!(order = %owed.order_id, %cause, "the connector is not configured");
-                    pauses = POLLS.into_iter();
+                    if !astray {
+                        astray = true;
+                        pauses = POLLS.into_iter();
+                    }
                 }
                 Err(GatewayError::Unknown(cause)) => {
                     debug!(order = %owed.order_id, %cause, "the outcome of a call is unknown");
@@ -143,19 +168,27 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
         }
     }
 
-    /// One call; or one look, when nothing may be charged any more, or when the provider may have
-    /// forgotten the key.
-    async fn call(&self, owed: &Owed, call: &Call) -> Result<Word, GatewayError> {
-        if let Way::Refund { connector, .. } = &owed.way
-            && *connector != self.connector
-        {
-            let problem =
-                format!("{connector} took the money, this payer works with {}", self.connector);
-            return Err(GatewayError::Misconfigured(problem.into()));
-        }
-        let is_old = KEY_LIFE <= self.clock.now().since(owed.asked_at_ms);
-        if owed.off || is_old {
-            let look = tokio::time::timeout(CALL_TIMEOUT, call.look(&*self.gateway)).await;
+    /// Money that another provider took: nobody is called for it, and nobody else waits for it.
+    fn is_not_ours(&self, owed: &Owed) -> Option<GatewayError> {
+        let Way::Refund { connector, .. } = &owed.way else { return None };
+        let problem =
+            format!("{connector} took the money, this payer works with {}", self.connector);
+        (*connector != self.connector).then(|| GatewayError::Misconfigured(problem.into()))
+    }
+
+    /// Whether nothing may be charged any more, or the provider may have forgotten the key.
+    fn looks_only(&self, owed: &Owed) -> bool {
+        owed.off || KEY_LIFE <= self.clock.now().since(owed.asked_at_ms)
+    }
+
+    /// One call, or one look.
+    async fn call(
+        &self,
+        owed: &Owed,
+        (call, looks, quiet): (&Call, bool, Duration),
+    ) -> Result<Word, GatewayError> {
+        if looks {
+            let look = tokio::time::timeout(CALL_TIMEOUT, call.look(&*self.gateway, quiet)).await;
             let late = || GatewayError::Unavailable("it was not answered in time".into());
             return look.unwrap_or_else(|_| Err(late()));
         }

@@ -1,5 +1,7 @@
 //! What a provider said, whichever way the money goes.
 
+use std::time::Duration;
+
 use crate::domain::payment::DeclineClass;
 use crate::domain::{Command, PaymentResult, RecordPayment, RecordRefund, RefundResult, Token};
 use crate::port::{Charge, Gateway, GatewayError, GiveBack};
@@ -53,10 +55,16 @@ impl Call {
     }
 
     /// Looks what became of it. What never came is said to have failed.
-    pub(super) async fn look(&self, gateway: &impl Gateway) -> Result<Word, GatewayError> {
+    ///
+    /// `quiet` is how long ago the last call may have gone out.
+    pub(super) async fn look(
+        &self,
+        gateway: &impl Gateway,
+        quiet: Duration,
+    ) -> Result<Word, GatewayError> {
         Ok(match self {
             Self::Charge(charge) => {
-                let found = gateway.find(charge).await?;
+                let found = gateway.find(charge, quiet).await?;
                 Word::Charge(found.unwrap_or(PaymentResult::Failed { code: Token::NEVER_CHARGED }))
             }
             Self::GiveBack(refund) => {

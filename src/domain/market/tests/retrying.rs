@@ -268,6 +268,12 @@ fn an_attempt_of_which_nobody_can_say_what_became() {
             then: repeats(at(4)),
         },
         Case {
+            name: "who looked for it and found nothing can, and it is tried again",
+            given: unseen(),
+            when: record(anna, 1, PaymentResult::Failed { code: token("never_charged") }),
+            then: appends(vec![retried(1, anna, ("never_charged", DeclineClass::Infra))]),
+        },
+        Case {
             name: "no other card is taken before it is known",
             given: unseen(),
             when: change(anna, "pm_other"),
