@@ -15,6 +15,7 @@ use ring::hmac;
 use crate::support::paying::{becomes, place, prove_money, seen};
 use crate::support::psp::{Psp, SECRET};
 use crate::support::shop::{Shop, command_id};
+use crate::support::truth::lists_agree;
 use crate::support::{PROGRESS, eventually};
 
 const ROLES: [Role; 5] =
@@ -209,5 +210,7 @@ async fn a_refund_that_comes_back_is_open_again_and_a_human_is_told() {
     let subject = shop.subjects.attention("refund_failed", &order_id.to_string());
     let told = async || list.last(&subject).await.unwrap();
     eventually("a human is told", PROGRESS, told).await;
+    // The provider has the money, and the log says so.
+    Box::pin(lists_agree(&shop)).await;
     roles.stop(PROGRESS).await;
 }
