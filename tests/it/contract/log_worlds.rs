@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -168,6 +169,8 @@ impl LogWorld for ModelWorld {
 #[derive(Clone)]
 pub(crate) struct NatsWorld {
     urls: Arc<Vec<String>>,
+    /// Cases begin at the same time: each takes a number before it waits for anything.
+    places: Arc<AtomicUsize>,
     wires: Arc<Mutex<HashMap<String, Arc<Proxy>>>>,
 }
 
@@ -175,7 +178,7 @@ impl NatsWorld {
     /// On the servers at `urls`, separated by commas.
     pub(crate) fn of(urls: &str) -> Self {
         let urls = urls.split(',').map(ToOwned::to_owned).collect();
-        Self { urls: Arc::new(urls), wires: Arc::default() }
+        Self { urls: Arc::new(urls), places: Arc::default(), wires: Arc::default() }
     }
 
     fn wire(&self, place: &Place<JsLog>) -> Arc<Proxy> {
@@ -199,7 +202,7 @@ impl LogWorld for NatsWorld {
     type Log = JsLog;
 
     async fn stream(&self) -> Place<JsLog> {
-        let number = self.wires.lock().unwrap().len();
+        let number = self.places.fetch_add(1, Ordering::SeqCst);
         let (prefix, stream) = (format!("place{number}"), format!("PLACE{number}"));
         // Each wire leads to another server, so that the leader of a stream is near or far.
         let wire = Arc::new(Proxy::before(&self.urls[number % self.urls.len()]).await);
