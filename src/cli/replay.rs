@@ -18,9 +18,6 @@ use crate::port::{Clock, Log, SystemClock, Tail};
 use crate::role::replay::{Range, Replay};
 use crate::wire::Subjects;
 
-/// Every message of a log.
-const EVERYTHING: &str = ">";
-
 #[derive(Args, Debug)]
 pub(super) struct ReplayArguments {
     /// The first sequence
@@ -74,7 +71,7 @@ pub(super) async fn replay(session: &Session, arguments: ReplayArguments) -> Res
     let subjects = Subjects::of(session.config.market.clone());
     let filter = match (&arguments.subject, &arguments.into) {
         (Some(subject), _) => subject.clone(),
-        (None, Some(_)) => EVERYTHING.to_owned(),
+        (None, Some(_)) => Subjects::everything().to_owned(),
         (None, None) => subjects.commit(),
     };
     let after = Sequence(arguments.from_seq.saturating_sub(1));

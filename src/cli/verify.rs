@@ -16,9 +16,6 @@ use crate::domain::Sequence;
 use crate::engine::{Progress, verify_kept, verify_log_and_commands};
 use crate::wire::{Subjects, Verified};
 
-/// Every message of a log.
-const EVERYTHING: &str = ">";
-
 #[derive(Args, Debug)]
 pub(super) struct VerifyArguments {
     /// Say nothing while it runs
@@ -66,7 +63,8 @@ async fn verified(
     if let Some(file) = &arguments.from_file {
         let market = &session.config.market;
         let archive = Archive::open(file, market).map_err(anyhow::Error::from)?;
-        let tail = archive.follow(EVERYTHING, Sequence::START).map_err(anyhow::Error::from)?;
+        let tail =
+            archive.follow(Subjects::everything(), Sequence::START).map_err(anyhow::Error::from)?;
         let subjects = Subjects::of(market.clone());
         let verified = verify_kept(tail, archive.foot.last, &subjects, progress).await;
         return Ok(verified.map_err(anyhow::Error::from)?);

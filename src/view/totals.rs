@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::domain::{Amount, Currency, Event, Recorded, Sequence, Timestamp};
+use crate::domain::{Amount, Currency, Event, OrderId, Recorded, Sequence, Timestamp};
 
 /// How much of everything has happened up to a commit.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
     /// The last commit in it.
     pub event_seq: Sequence,
@@ -21,7 +21,7 @@ pub struct Totals {
     pub placed: u64,
     /// Orders that were refused.
     pub rejected: u64,
-    /// Orders that were paid, and not called off since.
+    /// Orders that were paid, whatever became of them since.
     pub confirmed: u64,
     /// Orders that ended without their goods.
     pub cancelled: u64,
@@ -37,7 +37,7 @@ pub struct Totals {
     pub refunded_minor: BTreeMap<String, u64>,
     /// Sums of refunds that went back, by order and number: one may come back.
     #[serde(skip)]
-    given: BTreeMap<(crate::domain::OrderId, u16), (String, u64)>,
+    given: BTreeMap<(OrderId, u16), (String, u64)>,
 }
 
 impl Totals {
@@ -104,4 +104,25 @@ const fn count(counter: &mut u64) {
 fn add(sums: &mut BTreeMap<String, u64>, currency: Currency, amount: Amount) {
     let sum = sums.entry(currency.code().to_owned()).or_default();
     *sum = sum.saturating_add(amount.minor());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fixtures::{order, refund_fails, refunded};
+    use crate::domain::payment::DeclineClass;
+
+    #[test]
+    fn money_that_came_back_did_not_go_back() {
+        let gone = ("expired_or_canceled_card", DeclineClass::Hard);
+        let mut totals = Totals::default();
+        totals.hear(&refunded(1, order(1), 1, 400));
+        totals.hear(&refunded(2, order(1), 1, 300));
+        assert_eq!(totals.refunded_minor["EUR"], 700);
+        totals.hear(&refund_fails((1, 1), order(1), gone, false));
+        assert_eq!(totals.refunded_minor["EUR"], 300);
+        // One that never went back takes nothing away.
+        totals.hear(&refund_fails((3, 1), order(1), gone, false));
+        assert_eq!(totals.refunded_minor["EUR"], 300);
+    }
 }

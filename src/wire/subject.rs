@@ -77,6 +77,12 @@ impl Subjects {
         Self { market, stock_prefix }
     }
 
+    /// Every subject of a stream.
+    #[must_use]
+    pub const fn everything() -> &'static str {
+        ">"
+    }
+
     /// The market itself.
     #[must_use]
     pub const fn market(&self) -> &MarketName {

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use kassa::domain::{Amount, CancelOrder, Command, Currency, OrderId, Text};
+use kassa::nats::Client;
 use kassa::port::{Charge, Clock, Commands, Gateway, Log, SystemClock, new_uuid};
 use kassa::psp::OutageKind;
-use kassa::role::webhooks::WebhookView;
+use kassa::role::webhooks::{Heard, WebhookView, Webhooks};
 use kassa::run::Role;
 use kassa::view::OrderView;
 use kassa::wire::{Encoding, OutcomeKind, Subjects};
@@ -22,11 +23,15 @@ const ROLES: [Role; 5] =
     [Role::Committer, Role::Projector, Role::Payer, Role::Webhooks, Role::Attention];
 
 /// A webhook as the provider would sign it at `at_s`, or somebody else with another secret.
-async fn post(hears: SocketAddr, body: &str, (secret, at_s): (&str, u64)) -> (u16, String) {
+async fn post(hears: SocketAddr, body: &str, by: (&str, u64)) -> (u16, String) {
+    send(hears, body, Some(&signature(body, by))).await
+}
+
+fn signature(body: &str, (secret, at_s): (&str, u64)) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let tag = hmac::sign(&key, format!("{at_s}.{body}").as_bytes());
     let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    send(hears, body, Some(&format!("t={at_s},v1={hex}"))).await
+    format!("t={at_s},v1={hex}")
 }
 
 async fn send(hears: SocketAddr, body: &str, signature: Option<&str>) -> (u16, String) {
@@ -181,6 +186,38 @@ async fn what_cannot_be_looked_up_now_is_to_be_told_again() {
     psp.running.heal();
     let said = post(hears, &body, (SECRET, now_s())).await;
     assert_eq!(said, (200, "ignored: not_ours".to_owned()));
+    roles.stop(PROGRESS).await;
+}
+
+/// Our own side refuses to record it: that says nothing of the event, so it is told again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_our_own_side_refuses_is_told_again_and_not_remembered() {
+    let psp = Psp::open(|settings| settings.webhooks = None).await;
+    let shop = psp.paying(Shop::on_one_node().await);
+    let roles = shop.start(&ROLES[..3]).await;
+    let client = shop.client().await;
+    shop.fill(&client, 1, 100).await;
+    let order_id = place(&client, "pm_card_visa").await;
+    let view = becomes(&shop, order_id, "confirmed", "captured").await;
+    let paid = view.payment.unwrap().provider_ref.unwrap();
+    let body = event("evt_1", paid.as_str());
+    let signed = signature(&body, (SECRET, now_s()));
+    let header = |name: &str| (name == "stripe-signature").then(|| signed.clone());
+    let keys = Subjects::bucket_key(&shop.subjects.bucket("webhooks"), "");
+    // Nobody but the payer may say what became of money.
+    let connection = shop.connect("payer").await;
+    let payer = "payer".parse().unwrap();
+    let payer = Client::new(&connection, shop.subjects.clone(), payer).await.unwrap();
+    let hears = async |commands: Client| {
+        let known = (shop.bucket("webhooks").await, keys.clone());
+        let gateway = std::sync::Arc::clone(&shop.setup.gateway);
+        let webhooks = Webhooks::new(gateway, (commands, SystemClock), known);
+        webhooks.hear(&header, body.as_bytes()).await
+    };
+    let refused = hears(client).await;
+    assert!(matches!(refused, Heard::Later(_)), "{refused:?}");
+    let heard = hears(payer).await;
+    assert!(matches!(heard, Heard::Recorded), "{heard:?}");
     roles.stop(PROGRESS).await;
 }
 

@@ -94,3 +94,23 @@ fn what_each_answer_means() {
         assert_eq!(comes_to(status, &error), meaning, "{status} {error}");
     }
 }
+
+#[test]
+fn a_payment_that_is_still_on_its_way_is_neither_paid_nor_declined() {
+    let says = |status: &str, rest: &str| {
+        let text = format!(
+            r#"{{"id":"pi_1","status":"{status}","amount_received":1250,"currency":"eur"{rest}}}"#
+        );
+        payment(&serde_json::from_str(&text).unwrap())
+    };
+    for status in ["requires_confirmation", "requires_payment_method", "processing", "new_one"] {
+        let said = says(status, "");
+        assert!(matches!(said, Err(GatewayError::Unknown(_))), "{status}: {said:?}");
+    }
+    let code = |code: &str| PaymentResult::Declined { code: code.parse().unwrap() };
+    let tried = r#","last_payment_error":{"type":"card_error","decline_code":"lost_card"}"#;
+    assert_eq!(says("requires_payment_method", tried).unwrap(), code("lost_card"));
+    assert_eq!(says("requires_action", "").unwrap(), code("authentication_required"));
+    assert_eq!(says("canceled", "").unwrap(), code("canceled"));
+    assert!(matches!(says("succeeded", ""), Ok(PaymentResult::Captured { .. })));
+}

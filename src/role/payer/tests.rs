@@ -201,6 +201,14 @@ fn refund_by(connector: &str) -> ToMake {
 async fn pays(
     attempt: ToMake,
     lines: &[Says],
+    when: (Timestamp, Duration),
+) -> (Vec<Asked>, Vec<String>) {
+    pays_all(vec![attempt], lines, when).await
+}
+
+async fn pays_all(
+    attempts: Vec<ToMake>,
+    lines: &[Says],
     (now, patience): (Timestamp, Duration),
 ) -> (Vec<Asked>, Vec<String>) {
     let lines = Mutex::new(lines.iter().cloned().collect());
@@ -215,7 +223,7 @@ async fn pays(
         DeclineClasses::default(),
     );
     let (drive, stop) = (payer.drive(), CancellationToken::new());
-    drive.pay(attempt);
+    attempts.into_iter().for_each(|attempt| drive.pay(attempt));
     let _ = tokio::time::timeout(patience, payer.run(&stop)).await;
     let asked = gateway.asked.lock().unwrap().clone();
     (asked, told.words())
@@ -304,4 +312,28 @@ async fn money_goes_back_like_it_came() {
 async fn money_goes_back_by_whoever_took_it_and_by_nobody_else() {
     let (asked, told) = pays(refund_by("another"), &[Says::Refunded], (T0, 10 * MINUTE)).await;
     assert_eq!((asked, told), (vec![], vec![]));
+}
+
+fn of(number: u8, mut attempt: ToMake) -> ToMake {
+    attempt.owed.order_id = order(number);
+    attempt
+}
+
+/// What only concerns one order does not keep the others from paying.
+#[tokio::test(start_paused = true)]
+async fn refunds_of_another_provider_and_looks_that_fail_hold_up_nobody() {
+    let at_once = Duration::from_millis(500);
+    let mut all: Vec<_> = (2..40).map(|number| of(number, refund_by("another"))).collect();
+    all.push(charge());
+    let (asked, told) = pays_all(all, &[Says::Captured], (T0, at_once)).await;
+    assert_eq!((asked, told), (vec![Asked::Charge], vec!["captured".to_owned()]));
+    // Their keys are old, so they are looked up; the charge is of today.
+    let mut all: Vec<_> = (2..40).map(|number| of(number, charge())).collect();
+    let mut fresh = charge();
+    fresh.owed.asked_at_ms = tomorrow();
+    all.push(fresh);
+    let script = [vec![Says::Away; 38], vec![Says::Captured]].concat();
+    let (asked, told) = pays_all(all, &script, (tomorrow(), Duration::from_millis(50))).await;
+    assert_eq!(asked.iter().filter(|asked| **asked == Asked::Find).count(), 38);
+    assert_eq!(told, ["captured"], "nobody left the provider alone");
 }

@@ -11,6 +11,9 @@ pub(crate) trait LogWorld {
     /// An empty stream, and what its subjects begin with.
     async fn stream(&self) -> Place<Self::Log>;
 
+    /// Whether a reader may be served by a copy that is behind its leader.
+    fn has_copies(&self) -> bool;
+
     /// The same stream, as somebody else sees it.
     async fn elsewhere(&self, place: &Place<Self::Log>) -> Self::Log;
 

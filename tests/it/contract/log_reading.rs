@@ -42,12 +42,19 @@ fn assert_contiguous(entries: &[Entry], from: u64) {
     assert!(wrong.is_none(), "{wrong:?}");
 }
 
+/// What is still to come is counted where the reader reads. A copy that is behind its leader counts
+/// less, but never says that there is nothing where there is something.
+fn assert_remaining(world: &impl LogWorld, remaining: u64, there: u64) {
+    let least = if world.has_copies() { 1 } else { there };
+    assert!((least..=there).contains(&remaining), "{remaining} of {there}");
+}
+
 pub(crate) async fn a_reader_skips_nothing_and_repeats_nothing<W: LogWorld>(world: W) {
     let place = world.stream().await;
     write(&place, 100).await;
     for (after, limit) in [(0, 1), (0, 1_000), (1, 7), (50, 10), (99, 5)] {
         let mut tail = place.log.follow(&place.subject(">"), Sequence(after)).await.unwrap();
-        assert_eq!(tail.remaining(), 100 - after);
+        assert_remaining(&world, tail.remaining(), 100 - after);
         let entries = read(&mut tail, usize::try_from(100 - after).unwrap(), limit).await;
         assert_contiguous(&entries, after);
         assert_eq!(tail.remaining(), 0);
@@ -66,7 +73,7 @@ pub(crate) async fn a_reader_sees_only_the_subjects_it_asked_for<W: LogWorld>(wo
     let place = world.stream().await;
     write(&place, 40).await;
     let mut tail = place.log.follow(&place.subject("odd"), Sequence(20)).await.unwrap();
-    assert_eq!(tail.remaining(), 10);
+    assert_remaining(&world, tail.remaining(), 10);
     let entries = read(&mut tail, 10, 4).await;
     assert!(entries.iter().all(|entry| entry.subject == place.subject("odd")), "{entries:?}");
     assert_eq!(entries.first().map(|entry| entry.sequence), Some(Sequence(22)));

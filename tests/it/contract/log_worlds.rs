@@ -130,6 +130,10 @@ impl LogWorld for ModelWorld {
         Place { log, prefix: "model".to_owned() }
     }
 
+    fn has_copies(&self) -> bool {
+        false
+    }
+
     async fn elsewhere(&self, place: &Place<ModelLog>) -> ModelLog {
         place.log.clone()
     }
@@ -225,6 +229,10 @@ impl LogWorld for NatsWorld {
         };
         eventually("the stream is there for everybody", CASE_TIMEOUT, heard).await;
         place
+    }
+
+    fn has_copies(&self) -> bool {
+        self.urls.len() > 1
     }
 
     async fn elsewhere(&self, place: &Place<JsLog>) -> JsLog {
