@@ -5,7 +5,7 @@ use std::{fs, io};
 
 fn main() -> io::Result<()> {
     let mut files = Vec::new();
-    for room in ["src/domain", "src/wire"] {
+    for room in ["src/domain", "src/view", "src/wire"] {
         println!("cargo::rerun-if-changed={room}");
         collect(Path::new(room), &mut files)?;
     }

@@ -58,12 +58,14 @@ pub struct WorldOptions {
 pub enum Servers {
     /// Our own, for this run.
     Embedded(Embedded),
-    /// Somebody's; the market is made there and deleted afterwards.
+    /// Somebody's; the market is made there.
     Theirs {
         /// How to connect.
         nats: Box<ConnectionOptions>,
         /// Copies of every stream.
         replicas: u64,
+        /// The market that stays there, to be looked at; else one that is deleted afterwards.
+        keep: Option<MarketName>,
     },
 }
 
@@ -109,6 +111,8 @@ pub struct World {
     servers: Vec<Server>,
     running: Option<Running>,
     setup: Setup<SimulatedGateway>,
+    /// Whether the market is deleted at the end.
+    deletes: bool,
 }
 
 /// How long a cluster may take to elect its first leaders.
@@ -130,14 +134,17 @@ impl World {
                 let url = servers.iter().map(Server::url).collect::<Vec<_>>().join(",");
                 let nats =
                     ConnectionOptions { url, name: "kassa bench".into(), ..Default::default() };
-                (servers, nats, "main".to_owned())
+                (servers, nats, "main".parse()?)
+            }
+            Servers::Theirs { nats, keep: Some(market), .. } => {
+                (Vec::new(), (**nats).clone(), market.clone())
             }
             // A name that no market has: its streams are deleted afterwards.
             Servers::Theirs { nats, .. } => {
-                (Vec::new(), (**nats).clone(), format!("bench{:08x}", rand::random::<u32>()))
+                let market = format!("bench{:08x}", rand::random::<u32>()).parse()?;
+                (Vec::new(), (**nats).clone(), market)
             }
         };
-        let market: MarketName = market.parse()?;
         provision(&nats, &market, replicas).await?;
         let setup = Setup {
             nats,
@@ -154,7 +161,8 @@ impl World {
             holder: format!("bench {}", std::process::id()),
         };
         let running = start(&setup, &options.roles).await?;
-        Ok(Self { servers, running: Some(running), setup })
+        let deletes = matches!(options.servers, Servers::Theirs { keep: None, .. });
+        Ok(Self { servers, running: Some(running), setup, deletes })
     }
 
     /// The names of the market.
@@ -191,7 +199,7 @@ impl World {
         if let Some(running) = self.running.take() {
             running.stop(GRACE).await;
         }
-        if self.servers.is_empty()
+        if self.deletes
             && let Err(error) = self.delete_market().await
         {
             tracing::warn!("the streams of {} are still there: {error:#}", self.setup.market);

@@ -1,26 +1,23 @@
 //! `kassa at`: the shop as of a moment.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
-use super::codes::Code;
 use super::failure::Failure;
-use super::output::{Show, pairs};
+use super::moment::Moment;
+use super::output::{Show, pairs, table};
+use super::past::Past;
 use super::session::Session;
 use super::{money, when};
-use crate::archive::Archive;
-use crate::domain::{Currency, OrderId, Policy, Sequence, Sku, Timestamp};
-use crate::port::{Clock, Log, SystemClock, Tail};
-use crate::role::as_of::{totals, value};
-use crate::role::replay::{Range, Replay};
-use crate::view::{OrderView, StockView, Totals};
-use crate::wire::Subjects;
+use crate::domain::{Currency, OrderId, Sku};
+use crate::view::{OrderView, Shop, StockView, Totals};
 
 #[derive(Args, Debug)]
 pub(super) struct AtArguments {
-    /// A sequence, or a moment as in 2026-11-22T00:00:00Z
+    /// A sequence, a moment as in 2026-11-22T00:00:00Z, or placed:ORDER or paid:ORDER
     moment: Moment,
     /// Read an archive instead of a server; it has to begin where the log begins
     #[arg(long, value_name = "FILE", global = true)]
@@ -35,6 +32,9 @@ enum What {
     Order {
         /// The order
         order_id: OrderId,
+        /// Show its SKUs as well, as they were: what its buyer saw
+        #[arg(long)]
+        stock: bool,
     },
     /// A SKU, as its view was
     Stock {
@@ -45,123 +45,79 @@ enum What {
     Summary,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Moment {
-    Sequence(Sequence),
-    Time(Timestamp),
+/// An order and its SKUs, as they were.
+#[derive(Serialize)]
+struct Seen {
+    order: OrderView,
+    stock: Vec<StockView>,
 }
 
-impl FromStr for Moment {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(sequence) = text.parse() {
-            return Ok(Self::Sequence(Sequence(sequence)));
-        }
-        let wrong = |_| {
-            format!("{text:?} is no moment: write a sequence, or a time as 2026-11-22T00:00:00Z")
+impl Show for Seen {
+    fn table(&self) -> String {
+        let row = |item: &StockView| {
+            vec![
+                item.sku.to_string(),
+                item.name.to_string(),
+                money::written(item.unit_price_minor.minor(), item.currency),
+                item.available.to_string(),
+                if item.listed { "listed" } else { "delisted" }.to_owned(),
+            ]
         };
-        when::read(text).map(Self::Time).map_err(wrong)
+        let headings = ["SKU", "NAME", "PRICE", "AVAILABLE", "OFFERED"];
+        format!("{}\n\n{}", self.order.table(), table(&headings, self.stock.iter().map(row)))
     }
 }
 
 pub(super) async fn at(session: &Session, arguments: AtArguments) -> Result<(), Failure> {
-    if let Moment::Time(time) = arguments.moment
-        && SystemClock.now() < time
-    {
-        return Err(Failure::new(Code::Usage, "that moment is in the future"));
-    }
-    let commits = Subjects::of(session.config.market.clone()).commit();
-    if let Some(file) = &arguments.from_file {
-        let archive = Archive::open(file, &session.config.market).map_err(anyhow::Error::from)?;
-        if Sequence(1) < archive.foot.first {
-            let first = archive.foot.first;
-            let what = format!("the archive begins at {first}; what was before is not in it");
-            return Err(Failure::not_found(what));
-        }
-        let range = range(arguments.moment, archive.foot.last, "the archive")?;
-        let tail = archive.follow(&commits, Sequence::START).map_err(anyhow::Error::from)?;
-        return show(session, Replay::new(tail, range, None), &arguments).await;
-    }
-    let connected = session.connect().await?;
-    let log = connected.stream("EVENTS").await?;
-    let end = log.end().await.map_err(anyhow::Error::from)?;
-    let range = range(arguments.moment, end, "the log")?;
-    // An order has no event before its id was made, but for what clocks differ by.
-    let after = match &arguments.what {
-        What::Order { order_id } => {
-            let made = order_id.made_at().before(Policy::SKEW_MAX);
-            log.before(made).await.map_err(anyhow::Error::from)?
-        }
-        What::Stock { .. } | What::Summary => Sequence::START,
-    };
-    let tail = log.follow(&commits, after).await.map_err(anyhow::Error::from)?;
-    show(session, Replay::new(tail, range, None), &arguments).await
-}
-
-fn range(moment: Moment, last: Sequence, what: &str) -> Result<Range, Failure> {
-    let from = Sequence(1);
-    match moment {
-        Moment::Sequence(Sequence(0)) => {
-            Err(Failure::not_found(format!("{what} begins at 1, after 0")))
-        }
-        Moment::Sequence(to) if last < to => {
-            Err(Failure::not_found(format!("{what} ends at {last}, before {to}")))
-        }
-        Moment::Sequence(to) => Ok(Range { from, to, until: None }),
-        Moment::Time(_) => Ok(Range { from, to: last, until: None }),
-    }
-}
-
-async fn show<T: Tail>(
-    session: &Session,
-    mut replay: Replay<T>,
-    arguments: &AtArguments,
-) -> Result<(), Failure> {
-    let until = match arguments.moment {
-        Moment::Sequence(_) => Timestamp(u64::MAX),
-        Moment::Time(time) => time,
-    };
-    let part = (&mut replay, until);
-    match &arguments.what {
-        What::Order { order_id } => {
-            let order = value::<OrderView, T>(part, order_id).await;
+    let past = Past::open(session, arguments.from_file.as_deref()).await?;
+    let then = past.then(arguments.moment).await?;
+    match arguments.what {
+        What::Order { order_id, stock } => {
             let missing = || Failure::not_found(format!("there was no order {order_id} then"));
-            session.show(&order.map_err(anyhow::Error::from)?.ok_or_else(missing)?)
+            let order = past.order(then, order_id).await?.ok_or_else(missing)?;
+            if !stock {
+                return session.show(&order);
+            }
+            let shop = past.shop(then).await?;
+            let items = order.lines.iter().filter_map(|line| shop.item(&line.sku).cloned());
+            session.show(&Seen { stock: items.collect(), order })
         }
         What::Stock { sku } => {
-            let item = value::<StockView, T>(part, sku).await;
             let missing = || Failure::not_found(format!("there was no {sku} then"));
-            session.show(&item.map_err(anyhow::Error::from)?.ok_or_else(missing)?)
+            let shop: Shop = past.shop(then).await?;
+            let item: &StockView = shop.item(&sku).ok_or_else(missing)?;
+            session.show(item)
         }
-        What::Summary => {
-            let totals = totals(part).await.map_err(anyhow::Error::from)?;
-            session.show(&totals)
-        }
+        What::Summary => session.show(past.shop(then).await?.totals()),
     }
+}
+
+/// Every figure, by its name for people.
+pub(super) fn figures(totals: &Totals) -> Vec<(&'static str, String)> {
+    let sum = |sums: &BTreeMap<String, u64>| {
+        let each = sums
+            .iter()
+            .filter_map(|(code, minor)| Some(money::written(*minor, Currency::from_code(code)?)));
+        each.collect::<Vec<_>>().join(", ")
+    };
+    vec![
+        ("as of", format!("{} ({})", totals.event_seq, when::written(totals.at_ms))),
+        ("commits", totals.commits.to_string()),
+        ("events", totals.events.to_string()),
+        ("orders placed", totals.placed.to_string()),
+        ("orders rejected", totals.rejected.to_string()),
+        ("orders confirmed", totals.confirmed.to_string()),
+        ("orders cancelled", totals.cancelled.to_string()),
+        ("shipments", totals.shipments.to_string()),
+        ("units reserved", totals.units_reserved.to_string()),
+        ("units sold", totals.units_sold.to_string()),
+        ("captured", sum(&totals.captured_minor)),
+        ("refunded", sum(&totals.refunded_minor)),
+    ]
 }
 
 impl Show for Totals {
     fn table(&self) -> String {
-        let sum = |sums: &std::collections::BTreeMap<String, u64>| {
-            let each = sums.iter().filter_map(|(code, minor)| {
-                Some(money::written(*minor, Currency::from_code(code)?))
-            });
-            each.collect::<Vec<_>>().join(", ")
-        };
-        pairs([
-            ("as of", format!("{} ({})", self.event_seq, when::written(self.at_ms))),
-            ("commits", self.commits.to_string()),
-            ("events", self.events.to_string()),
-            ("orders placed", self.placed.to_string()),
-            ("orders rejected", self.rejected.to_string()),
-            ("orders confirmed", self.confirmed.to_string()),
-            ("orders cancelled", self.cancelled.to_string()),
-            ("shipments", self.shipments.to_string()),
-            ("units reserved", self.units_reserved.to_string()),
-            ("units sold", self.units_sold.to_string()),
-            ("captured", sum(&self.captured_minor)),
-            ("refunded", sum(&self.refunded_minor)),
-        ])
+        pairs(figures(self))
     }
 }

@@ -5,12 +5,15 @@ mod attention;
 mod bench;
 mod codes;
 mod dev;
+mod diff;
 mod doctor;
 mod events;
 mod failure;
+mod moment;
 mod money;
 mod order;
 mod output;
+mod past;
 mod psp_sim;
 mod reconcile;
 mod replay;
@@ -113,6 +116,8 @@ enum Subcommands {
     Verify(verify::VerifyArguments),
     /// Show an order, a SKU or the whole shop as of a moment
     At(at::AtArguments),
+    /// Show what changed in the shop between two moments
+    Diff(diff::DiffArguments),
     /// Show a part of the log again, or keep it in a file
     Replay(replay::ReplayArguments),
     /// Hold the payment provider's list against the log
@@ -177,6 +182,7 @@ async fn dispatch(session: &Session, command: Subcommands) -> Result<(), Failure
         Subcommands::Attention(command) => attention::attention(session, command).await,
         Subcommands::Verify(arguments) => verify::verify(session, arguments).await,
         Subcommands::At(arguments) => at::at(session, arguments).await,
+        Subcommands::Diff(arguments) => Box::pin(diff::diff(session, arguments)).await,
         Subcommands::Replay(arguments) => replay::replay(session, arguments).await,
         Subcommands::Reconcile(arguments) => reconcile::run_reconcile(session, arguments).await,
         Subcommands::Doctor => doctor::doctor(session).await,

@@ -1,14 +1,12 @@
 //! Snapshots in an object store.
 
-use async_nats::jetstream::object_store::{GetErrorKind, ObjectStore};
+use async_nats::jetstream::object_store::{GetErrorKind, ObjectInfo, ObjectStore};
+use futures::TryStreamExt;
 use tokio::io::AsyncReadExt;
 
 use super::connect::Connection;
 use crate::port::{SnapshotError, Snapshots};
 use crate::wire::Subjects;
-
-/// The one object in the bucket: the last snapshot replaces the one before.
-const OBJECT: &str = "market";
 
 /// The snapshots of one market.
 #[derive(Clone)]
@@ -27,8 +25,8 @@ impl ObjectSnapshots {
 }
 
 impl Snapshots for ObjectSnapshots {
-    async fn load(&self) -> Result<Option<Vec<u8>>, SnapshotError> {
-        let mut object = match self.0.get(OBJECT).await {
+    async fn load(&self, name: &str) -> Result<Option<Vec<u8>>, SnapshotError> {
+        let mut object = match self.0.get(name).await {
             Ok(object) => object,
             Err(error) if error.kind() == GetErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(SnapshotError(error.into())),
@@ -39,8 +37,15 @@ impl Snapshots for ObjectSnapshots {
         Ok(Some(bytes))
     }
 
-    async fn save(&self, bytes: Vec<u8>) -> Result<(), SnapshotError> {
-        let saved = self.0.put(OBJECT, &mut bytes.as_slice()).await;
+    async fn save(&self, name: &str, bytes: Vec<u8>) -> Result<(), SnapshotError> {
+        let saved = self.0.put(name, &mut bytes.as_slice()).await;
         saved.map(drop).map_err(|error| SnapshotError(error.into()))
+    }
+
+    async fn names(&self) -> Result<Vec<String>, SnapshotError> {
+        let listed = self.0.list().await.map_err(|error| SnapshotError(error.into()))?;
+        let objects: Result<Vec<ObjectInfo>, _> = listed.try_collect().await;
+        let objects = objects.map_err(|error| SnapshotError(error.into()))?;
+        Ok(objects.into_iter().map(|object| object.name).collect())
     }
 }

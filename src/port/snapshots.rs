@@ -4,21 +4,35 @@ use std::future::Future;
 
 use super::log::BoxError;
 
-/// A place for the last snapshot of one market.
+/// A place for the snapshots of one market, each under a name.
 pub trait Snapshots: Clone + Send + Sync + 'static {
-    /// The last one that was kept.
+    /// What was kept last under a name.
     ///
     /// # Errors
     ///
     /// [`SnapshotError`]; whoever gets one folds the log.
-    fn load(&self) -> impl Future<Output = Result<Option<Vec<u8>>, SnapshotError>> + Send;
+    fn load(
+        &self,
+        name: &str,
+    ) -> impl Future<Output = Result<Option<Vec<u8>>, SnapshotError>> + Send;
 
-    /// Keeps one instead of the last.
+    /// Keeps one, instead of what had that name.
     ///
     /// # Errors
     ///
-    /// [`SnapshotError`]; nothing is lost but time at the next start.
-    fn save(&self, bytes: Vec<u8>) -> impl Future<Output = Result<(), SnapshotError>> + Send;
+    /// [`SnapshotError`]; nothing is lost but time.
+    fn save(
+        &self,
+        name: &str,
+        bytes: Vec<u8>,
+    ) -> impl Future<Output = Result<(), SnapshotError>> + Send;
+
+    /// Every name, in no order.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError`].
+    fn names(&self) -> impl Future<Output = Result<Vec<String>, SnapshotError>> + Send;
 }
 
 /// A snapshot could not be kept or read.

@@ -3,9 +3,9 @@
 //! Woken by whoever looks, wakes nobody; see [`Replay`] for what it cannot do.
 
 use super::replay::Replay;
-use crate::domain::{Address, Misfit, Sequence, Timestamp};
+use crate::domain::{Address, Misfit, OrderId, Sequence, Timestamp};
 use crate::port::{Entry, ReadError, Tail};
-use crate::view::{Totals, View};
+use crate::view::{OrderView, Shop, View};
 use crate::wire::Commit;
 
 /// Why nobody can say what was true.
@@ -33,62 +33,86 @@ pub enum AsOfError {
     },
 }
 
-/// A value of a view, folded from a part of the log that holds all of its events, and of those
-/// commits that were made by `until`; none when nothing had begun it.
+/// An order as its view was, folded from a part of the log that holds what came after `known`, and
+/// of it those commits that were made by `until`; none when there was none.
 ///
 /// # Errors
 ///
 /// See [`AsOfError`].
-pub async fn value<V: View, T: Tail>(
+pub async fn order<T: Tail>(
     (replay, until): (&mut Replay<T>, Timestamp),
-    key: &V::Key,
-) -> Result<Option<V>, AsOfError> {
-    let mut value: Option<V> = None;
+    order_id: OrderId,
+    mut known: Option<OrderView>,
+) -> Result<Option<OrderView>, AsOfError> {
     while let Some(entry) = replay.next().await? {
         let commit = read(&entry)?;
-        let made = commit.head.at;
         // The times of commits never go back.
-        if until < made {
+        if until < commit.head.at {
             break;
         }
-        for (index, record) in (0..).zip(&commit.events) {
-            let event = &record.event;
-            if V::key(event, made).as_ref() != Some(key) {
-                continue;
-            }
-            let at = Address::new(entry.sequence, index);
-            value = match value.take().filter(|_| !V::begins(event)) {
-                Some(mut known) => {
-                    known.follow(at, made, event).map_err(|why| AsOfError::Misfit { at, why })?;
-                    Some(known)
-                }
-                None => V::begin(at, made, event),
-            };
-        }
+        known = order_after(known, order_id, entry.sequence, &commit)?;
     }
-    Ok(value)
+    Ok(known)
 }
 
-/// The whole shop in figures, by the commits that were made by `until`.
+/// The order after a commit.
 ///
 /// # Errors
 ///
 /// See [`AsOfError`].
-pub async fn totals<T: Tail>(
+pub fn order_after(
+    mut known: Option<OrderView>,
+    order_id: OrderId,
+    sequence: Sequence,
+    commit: &Commit,
+) -> Result<Option<OrderView>, AsOfError> {
+    let made = commit.head.at;
+    for (index, record) in (0..).zip(&commit.events) {
+        let event = &record.event;
+        if event.order_id() != Some(order_id) {
+            continue;
+        }
+        let at = Address::new(sequence, index);
+        known = match known.filter(|_| !OrderView::begins(event)) {
+            Some(mut order) => {
+                order.follow(at, made, event).map_err(|why| AsOfError::Misfit { at, why })?;
+                Some(order)
+            }
+            None => OrderView::begin(at, made, event),
+        };
+    }
+    Ok(known)
+}
+
+/// The whole shop, from a moment before to the last commit that was made by `until`; `seen` sees
+/// each commit on the way.
+///
+/// # Errors
+///
+/// See [`AsOfError`].
+pub async fn shop<T: Tail>(
     (replay, until): (&mut Replay<T>, Timestamp),
-) -> Result<Totals, AsOfError> {
-    let mut totals = Totals::default();
+    mut shop: Shop,
+    mut seen: impl FnMut(Sequence, &Commit),
+) -> Result<Shop, AsOfError> {
     while let Some(entry) = replay.next().await? {
         let commit = read(&entry)?;
         if until < commit.head.at {
             break;
         }
-        totals.follow(entry.sequence, commit.head.at, &commit.events);
+        seen(entry.sequence, &commit);
+        shop.follow(entry.sequence, commit.head.at, &commit.events)
+            .map_err(|(at, why)| AsOfError::Misfit { at, why })?;
     }
-    Ok(totals)
+    Ok(shop)
 }
 
-fn read(entry: &Entry) -> Result<Commit, AsOfError> {
+/// The commit an entry holds.
+///
+/// # Errors
+///
+/// [`AsOfError::Commit`].
+pub fn read(entry: &Entry) -> Result<Commit, AsOfError> {
     Commit::decode(&entry.payload)
         .map_err(|error| AsOfError::Commit { sequence: entry.sequence, problem: error.to_string() })
 }

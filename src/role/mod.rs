@@ -5,10 +5,13 @@ pub mod attention;
 pub mod committer;
 pub mod feed;
 pub mod follow;
+pub mod milestones;
 pub mod outbox;
 pub mod payer;
 pub mod projector;
 pub mod reconcile;
 pub mod replay;
 pub mod retry_scheduler;
+#[cfg(test)]
+mod testing;
 pub mod webhooks;

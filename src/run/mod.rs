@@ -3,6 +3,7 @@
 mod group;
 mod money;
 mod roles;
+mod views;
 
 pub use group::Group;
 pub use roles::{Paces, Role, RunError, Running, Setup, start};

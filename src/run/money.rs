@@ -7,7 +7,8 @@ use anyhow::Context;
 use tracing::info;
 
 use super::group::Group;
-use super::roles::{Setup, Shared, bucket_output, follower, spawn_follower};
+use super::roles::{Setup, Shared, follower, spawn_follower};
+use super::views::bucket_output;
 use crate::edge::WebhookListener;
 use crate::nats::{Client, Connection, JsLog};
 use crate::port::{Gateway, SystemClock};

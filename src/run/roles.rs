@@ -9,6 +9,7 @@ use tracing::info;
 
 use super::group::Group;
 use super::money::{start_payer, start_webhooks};
+use super::views::start_views;
 use crate::domain::Policy;
 use crate::engine::{Candidate, Output, Pace, Projection};
 use crate::nats::{
@@ -21,9 +22,7 @@ use crate::role::feed::{self, Feed};
 use crate::role::follow::{self, Beginning, Hub, follow};
 use crate::role::outbox::Outbox;
 use crate::role::payer::Payments;
-use crate::role::projector::Projector;
 use crate::role::retry_scheduler::{self, RetryTimers};
-use crate::view::{MinuteView, OrderView, StockView, View};
 use crate::wire::{Encoding, MarketName, Subjects};
 
 /// What a process can be.
@@ -190,13 +189,7 @@ pub async fn start<G: Gateway>(setup: &Setup<G>, roles: &[Role]) -> Result<Runni
         match role {
             Role::Committer => start_committer(setup, &mut committer).await?,
             Role::Payer => start_payer((setup, &hub), &mut payer).await?,
-            Role::Projector => {
-                let Paces { views, metrics, .. } = setup.pace;
-                let (shared, group) = ((setup, &hub), &mut followers);
-                start_view::<OrderView, G>(shared, ("orders", views), group).await?;
-                start_view::<StockView, G>(shared, ("stock", views), group).await?;
-                start_view::<MinuteView, G>(shared, ("metrics", metrics), group).await?;
-            }
+            Role::Projector => start_views((setup, &hub), &mut followers).await?,
             Role::RetryScheduler => start_retry_scheduler((setup, &hub), &mut followers).await?,
             Role::Feed => start_feed((setup, &hub), &mut followers).await?,
             Role::Attention => start_attention((setup, &hub), &mut followers).await?,
@@ -227,7 +220,7 @@ impl<G> Setup<G> {
         Ok(Hub::start(log, subjects.commit()))
     }
 
-    async fn candidate(
+    pub(super) async fn candidate(
         &self,
         connection: &Connection,
         role: &str,
@@ -291,12 +284,6 @@ pub(super) async fn follower<G: Gateway>(
     Ok((ports, log))
 }
 
-/// A bucket as the place a follower writes to.
-pub(super) fn bucket_output(log: JsLog, bucket: &str, pace: Pace) -> Output<JsLog> {
-    let position = Subjects::position_key(bucket);
-    Output { log, position, keys: Subjects::bucket_key(bucket, ""), pace }
-}
-
 pub(super) fn spawn_follower<P: Projection + 'static>(
     group: &mut Group,
     name: &'static str,
@@ -309,20 +296,6 @@ pub(super) fn spawn_follower<P: Projection + 'static>(
         name,
         async move { Ok(follow(&ports, &output, beginning, projection, &stop).await?) },
     );
-}
-
-async fn start_view<V: View, G: Gateway>(
-    (setup, hub): Shared<'_, G>,
-    (view, pace): (&'static str, Pace),
-    group: &mut Group,
-) -> anyhow::Result<()> {
-    let bucket = setup.subjects().bucket(view);
-    let (ports, log) = follower((setup, hub), view, Subjects::bucket_stream(&bucket)).await?;
-    let output = bucket_output(log, &bucket, pace);
-    let prefix = output.keys.clone();
-    let start = (output, Beginning::Start);
-    spawn_follower(group, view, ports, start, move || Projector::<V>::new(prefix.clone()));
-    Ok(())
 }
 
 async fn start_feed<G: Gateway>(

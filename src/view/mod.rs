@@ -7,6 +7,7 @@ pub mod attention;
 mod metrics;
 mod order;
 pub mod owed;
+mod shop;
 mod stock;
 #[cfg(test)]
 mod tests;
@@ -22,8 +23,10 @@ use crate::domain::{Address, Event, Misfit, Timestamp};
 
 pub use metrics::{LATENCY_EDGES_MS, MinuteSlot, MinuteView};
 pub use order::{
-    CaptureView, LineView, MoneyView, OrderView, PaymentView, RefundView, ReturnView, ShipmentView,
+    CaptureView, LineView, MoneyView, OrderView, PaymentView, Placed, RefundView, ReturnView,
+    ShipmentView,
 };
+pub use shop::Shop;
 pub use stock::StockView;
 pub use totals::Totals;
 

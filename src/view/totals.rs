@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::domain::{Amount, Currency, Event, OrderId, Recorded, Sequence, Timestamp};
+use crate::domain::{Amount, Currency, Event, Sequence, Timestamp};
 
 /// How much of everything has happened up to a commit.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// The last commit in it.
     pub event_seq: Sequence,
@@ -35,23 +35,18 @@ pub struct Totals {
     pub captured_minor: BTreeMap<String, u64>,
     /// Money that went back and stayed there, by currency. Units: minor units.
     pub refunded_minor: BTreeMap<String, u64>,
-    /// Sums of refunds that went back, by order and number: one may come back.
-    #[serde(skip)]
-    given: BTreeMap<(OrderId, u16), (String, u64)>,
 }
 
 impl Totals {
-    /// Follows a commit.
-    pub fn follow(&mut self, sequence: Sequence, made: Timestamp, events: &[Recorded]) {
+    /// Begins with the commit at `sequence`.
+    pub(super) const fn begin(&mut self, sequence: Sequence, made: Timestamp) {
         (self.event_seq, self.at_ms) = (sequence, made);
-        self.commits = self.commits.saturating_add(1);
-        for record in events {
-            self.events = self.events.saturating_add(1);
-            self.hear(&record.event);
-        }
+        count(&mut self.commits);
     }
 
-    fn hear(&mut self, event: &Event) {
+    /// Counts an event of it.
+    pub(super) fn hear(&mut self, event: &Event) {
+        count(&mut self.events);
         if let Event::OrderPlaced(_) = event {
             count(&mut self.placed);
         } else if let Event::OrderRejected(_) = event {
@@ -86,13 +81,13 @@ impl Totals {
             add(&mut self.captured_minor, e.currency, e.amount_minor);
         } else if let Event::PaymentRefunded(e) = event {
             add(&mut self.refunded_minor, e.currency, e.amount_minor);
-            let sum = (e.currency.code().to_owned(), e.amount_minor.minor());
-            self.given.insert((e.order_id, e.refund), sum);
-        } else if let Event::RefundFailed(e) = event
-            && let Some((currency, minor)) = self.given.remove(&(e.order_id, e.refund))
-            && let Some(sum) = self.refunded_minor.get_mut(&currency)
-        {
-            *sum = sum.saturating_sub(minor);
+        }
+    }
+
+    /// Money that went back came back.
+    pub(super) fn came_back(&mut self, currency: Currency, amount: Amount) {
+        if let Some(sum) = self.refunded_minor.get_mut(currency.code()) {
+            *sum = sum.saturating_sub(amount.minor());
         }
     }
 }
@@ -104,25 +99,4 @@ const fn count(counter: &mut u64) {
 fn add(sums: &mut BTreeMap<String, u64>, currency: Currency, amount: Amount) {
     let sum = sums.entry(currency.code().to_owned()).or_default();
     *sum = sum.saturating_add(amount.minor());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::fixtures::{order, refund_fails, refunded};
-    use crate::domain::payment::DeclineClass;
-
-    #[test]
-    fn money_that_came_back_did_not_go_back() {
-        let gone = ("expired_or_canceled_card", DeclineClass::Hard);
-        let mut totals = Totals::default();
-        totals.hear(&refunded(1, order(1), 1, 400));
-        totals.hear(&refunded(2, order(1), 1, 300));
-        assert_eq!(totals.refunded_minor["EUR"], 700);
-        totals.hear(&refund_fails((1, 1), order(1), gone, false));
-        assert_eq!(totals.refunded_minor["EUR"], 300);
-        // One that never went back takes nothing away.
-        totals.hear(&refund_fails((3, 1), order(1), gone, false));
-        assert_eq!(totals.refunded_minor["EUR"], 300);
-    }
 }

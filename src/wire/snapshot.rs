@@ -9,8 +9,8 @@ use super::chain::{Chain, Hash};
 use super::commit::{Commit, DecodeError};
 use crate::domain::{Address, Market, Misfit, Sequence};
 
-/// Hash over the sources of `domain` and `wire`, made by the build: two builds whose folds may
-/// differ never share a snapshot.
+/// Hash over the sources of `domain`, `view` and `wire`, made by the build: two builds whose folds
+/// may differ never share a snapshot.
 pub const LOGIC: &str = env!("LOGIC_HASH");
 
 /// A market and the end of the log it is the fold of.
@@ -31,6 +31,9 @@ pub enum BadSnapshot {
     /// No snapshot.
     #[error(transparent)]
     Unreadable(#[from] rmp_serde::decode::Error),
+    /// It cannot be packed or unpacked.
+    #[error("it cannot be unpacked")]
+    Packed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 #[derive(Serialize, Deserialize)]

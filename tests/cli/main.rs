@@ -7,6 +7,8 @@ mod mistakes;
 #[cfg(test)]
 mod money;
 #[cfg(test)]
+mod past;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod replay;

@@ -2,7 +2,7 @@
 
 use crate::shop::{Dev, failure, kassa};
 
-fn placed(dev: &Dev) -> String {
+pub(crate) fn placed(dev: &Dev) -> String {
     let said = dev.says(&["order", "place", "MUG-01=2", "--watch"]);
     assert!(said.trim_end().ends_with("confirmed"), "{said}");
     said.split_whitespace().next().unwrap().to_owned()
@@ -94,48 +94,6 @@ fn a_part_that_cannot_be_has_its_own_words() {
         (&["--order", "01a205f2-c221-7484-8ce8-e17cd3af93e8"], 3, "no event of order"),
     ] {
         let (status, said) = failure(&dev.type_in(&[["replay"].as_slice(), arguments].concat()));
-        assert!(status == exit && said.contains(says), "{arguments:?}: {status} {said}");
-    }
-}
-
-#[test]
-fn the_shop_is_shown_as_it_was() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("log.kassa");
-    let file = file.to_str().unwrap();
-    let dev = Dev::ephemeral();
-    let order = placed(&dev);
-    let (bought, shelf) =
-        (dev.tells(&["order", "show", &order]), dev.tells(&["stock", "show", "MUG-01"]));
-    // It is called off later, and its units and its money go back.
-    dev.says(&["order", "cancel", &order]);
-    assert!(dev.says(&["order", "watch", &order]).trim_end().ends_with("refunded"));
-    let then = bought["event_seq"].to_string();
-    assert_eq!(dev.tells(&["at", &then, "order", &order]), bought);
-    assert_eq!(dev.tells(&["at", &then, "stock", "MUG-01"]), shelf);
-    let (before, after) =
-        (dev.tells(&["at", &then, "summary"]), dev.tells(&["order", "show", &order]));
-    let last = after["event_seq"].to_string();
-    let now = dev.tells(&["at", &last, "summary"]);
-    assert_eq!((&before["confirmed"], &before["cancelled"]), (&1.into(), &0.into()));
-    assert_eq!((&now["cancelled"], &now["units_sold"]), (&1.into(), &0.into()));
-    assert_eq!(now["captured_minor"], now["refunded_minor"]);
-    // By the clock it is the same, and from a file too.
-    let moment = dev.says(&["at", &then, "summary"]);
-    let moment = moment.split_once('(').unwrap().1.split_once(')').unwrap().0;
-    assert_eq!(dev.tells(&["at", moment, "order", &order]), bought);
-    dev.says(&["replay", "--into", file]);
-    let kept = kassa(&["at", &then, "order", &order, "--from-file", file, "-o", "json"]);
-    let kept = { kept }.output().unwrap();
-    assert_eq!(serde_json::from_slice::<serde_json::Value>(&kept.stdout).unwrap(), bought);
-    for (arguments, exit, says) in [
-        (["at", "1", "order", &order].as_slice(), 3, "there was no order"),
-        (&["at", &last, "stock", "NOTHING"], 3, "there was no NOTHING then"),
-        (&["at", "900000", "summary"], 3, "the log ends at"),
-        (&["at", "2200-01-01T00:00:00Z", "summary"], 2, "in the future"),
-        (&["at", "noon", "summary"], 2, "is no moment"),
-    ] {
-        let (status, said) = failure(&dev.type_in(arguments));
         assert!(status == exit && said.contains(says), "{arguments:?}: {status} {said}");
     }
 }

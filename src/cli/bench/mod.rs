@@ -119,6 +119,9 @@ struct ServerArguments {
     /// stream: as many
     #[arg(long, value_enum, default_value_t = NodesArgument::One)]
     nodes: NodesArgument,
+    /// Leave the market, named by --market, on the server that --nats names, to look at it
+    #[arg(long)]
+    keep: bool,
     /// When a write of a server of our own is durable
     #[arg(long, value_enum, default_value_t)]
     sync: Sync,
@@ -262,7 +265,8 @@ async fn world(
     let servers = if named.is_some() {
         let nats: ConnectionOptions = connection_options(&session.config.nats, "kassa bench");
         let replicas = if nodes == Nodes::One { 1 } else { 3 };
-        Servers::Theirs { nats: Box::new(nats), replicas }
+        let keep = arguments.keep.then(|| session.config.market.clone());
+        Servers::Theirs { nats: Box::new(nats), replicas, keep }
     } else {
         Servers::Embedded(Embedded {
             program: nats_server(session, arguments.nats_server.as_deref()).await?.program,

@@ -10,7 +10,7 @@ use super::doubt::Doubtful;
 use super::intake::{Intake, follow_commands};
 use super::machine::{Committer, Rules};
 use super::open::open;
-use super::state::{follow, load};
+use super::state::{NAME, follow, load};
 use crate::engine::{Candidate, Ended, Error, Machine, drive};
 use crate::port::{Arrived, Asks, Clock, Lease, Log, ReadError, Replies, Snapshots, Tail};
 use crate::telemetry;
@@ -248,7 +248,7 @@ async fn save(snapshots: &impl Snapshots, snapshot: Snapshot) {
     // Encoding a large state takes long enough to keep others waiting.
     let encoded = tokio::task::spawn_blocking(move || snapshot.encode()).await;
     let saved = match encoded {
-        Ok(Ok(bytes)) => snapshots.save(bytes).await.map_err(|error| error.to_string()),
+        Ok(Ok(bytes)) => snapshots.save(NAME, bytes).await.map_err(|error| error.to_string()),
         Ok(Err(error)) => Err(error.to_string()),
         Err(error) => Err(error.to_string()),
     };

@@ -7,9 +7,12 @@ use crate::engine::Error;
 use crate::port::{Log, ReadError, Snapshots, Tail};
 use crate::wire::{Snapshot, Subjects};
 
+/// The committer's place among the snapshots: the last one replaces the one before.
+pub(super) const NAME: &str = "market";
+
 /// The last snapshot that this build can use; an empty market when there is none.
 pub async fn load(snapshots: &impl Snapshots) -> Snapshot {
-    match snapshots.load().await {
+    match snapshots.load(NAME).await {
         Ok(None) => Snapshot::default(),
         Ok(Some(bytes)) => match Snapshot::decode(&bytes) {
             Ok(snapshot) => snapshot,

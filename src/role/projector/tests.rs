@@ -13,28 +13,9 @@ use crate::engine::{Ended, Input, Output, Pace, Source, drive, open};
 use crate::port::ReadError;
 use crate::port::model::{ModelClock, ModelLog};
 use crate::port::testing::{Dice, SeedOnPanic};
+use crate::role::testing::busy_shop;
 use crate::view::{MinuteView, OrderView, StockView, View};
 use crate::wire::{Commit, CommitHead};
-
-/// A shop in which some orders were placed, paid, cancelled and rejected.
-fn busy_shop(dice: &mut Dice) -> Shop {
-    let mut shop = Shop::default();
-    shop.send_all(&[list("mug", PRICE, "EUR"), list("pot", PRICE, "EUR")]);
-    shop.send_all(&[receive("mug", 7, "first"), receive("pot", 7, "first")]);
-    for n in 1..=12 {
-        let basket = [line(["mug", "pot"][dice.below(2)], 1 + u32::from(dice.chance(40)))];
-        let mut requests = vec![place(order(n), &basket)];
-        match dice.below(4) {
-            0 => requests.push(capture(order(n), total(&basket).minor())),
-            1 => requests.push(cancel(order(n))),
-            2 => requests.push(decline(order(n), "lost_card")),
-            _ => {}
-        }
-        shop.send_all(&requests);
-        shop.wait(Duration::from_secs(dice.below(40) as u64));
-    }
-    shop
-}
 
 /// The commits of a shop after a position, in portions, up to the end.
 struct Commits(std::vec::IntoIter<Input>);

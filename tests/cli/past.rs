@@ -1,0 +1,107 @@
+//! Looking back: the shop as it was, and what has changed since.
+
+use crate::replay::placed;
+use crate::shop::{Dev, failure, kassa};
+
+#[test]
+fn the_shop_is_shown_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("log.kassa");
+    let file = file.to_str().unwrap();
+    let dev = Dev::ephemeral();
+    let order = placed(&dev);
+    let (bought, shelf) =
+        (dev.tells(&["order", "show", &order]), dev.tells(&["stock", "show", "MUG-01"]));
+    // It is called off later, and its units and its money go back.
+    dev.says(&["order", "cancel", &order]);
+    assert!(dev.says(&["order", "watch", &order]).trim_end().ends_with("refunded"));
+    let then = bought["event_seq"].to_string();
+    assert_eq!(dev.tells(&["at", &then, "order", &order]), bought);
+    assert_eq!(dev.tells(&["at", &then, "stock", "MUG-01"]), shelf);
+    let (before, after) =
+        (dev.tells(&["at", &then, "summary"]), dev.tells(&["order", "show", &order]));
+    let last = after["event_seq"].to_string();
+    let now = dev.tells(&["at", &last, "summary"]);
+    assert_eq!((&before["confirmed"], &before["cancelled"]), (&1.into(), &0.into()));
+    assert_eq!((&now["cancelled"], &now["units_sold"]), (&1.into(), &0.into()));
+    assert_eq!(now["captured_minor"], now["refunded_minor"]);
+    // By the clock it is the same, and from a file too.
+    let moment = dev.says(&["at", &then, "summary"]);
+    let moment = moment.split_once('(').unwrap().1.split_once(')').unwrap().0;
+    assert_eq!(dev.tells(&["at", moment, "order", &order]), bought);
+    dev.says(&["replay", "--into", file]);
+    let kept = kassa(&["at", &then, "order", &order, "--from-file", file, "-o", "json"]);
+    let kept = { kept }.output().unwrap();
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&kept.stdout).unwrap(), bought);
+    for (arguments, exit, says) in [
+        (["at", "1", "order", &order].as_slice(), 3, "there was no order"),
+        (&["at", &last, "stock", "NOTHING"], 3, "there was no NOTHING then"),
+        (&["at", "900000", "summary"], 3, "the log ends at"),
+        (&["at", "2200-01-01T00:00:00Z", "summary"], 2, "in the future"),
+        (&["at", "noon", "summary"], 2, "is no moment"),
+    ] {
+        let (status, said) = failure(&dev.type_in(arguments));
+        assert!(status == exit && said.contains(says), "{arguments:?}: {status} {said}");
+    }
+}
+
+#[test]
+fn what_a_buyer_saw_when_they_paid_is_one_command() {
+    let dev = Dev::ephemeral();
+    let order = placed(&dev);
+    dev.says(&["sku", "reprice", "MUG-01", "1990"]);
+    placed(&dev);
+    let (place, paid) = (format!("placed:{order}"), format!("paid:{order}"));
+    let seen = dev.tells(&["at", &paid, "order", &order, "--stock"]);
+    assert_eq!(seen["order"]["state"], "confirmed");
+    let mug = &seen["stock"][0];
+    assert_eq!((&mug["sku"], &mug["unit_price_minor"]), (&"MUG-01".into(), &1_250.into()));
+    assert_eq!((&mug["available"], &mug["sold"]), (&198.into(), &2.into()));
+    let before = dev.tells(&["at", &place, "order", &order, "--stock"]);
+    assert_eq!(
+        (&before["order"]["state"], &before["stock"][0]["sold"]),
+        (&"placed".into(), &0.into())
+    );
+    let (status, said) = failure(&dev.type_in(&["at", "paid:nobody", "summary"]));
+    assert!(status == 2 && said.contains("must be a UUIDv7"), "{said}");
+    let nobody = "paid:01a205f2-c221-7484-8ce8-e17cd3af93e8";
+    let (status, said) = failure(&dev.type_in(&["at", nobody, "summary"]));
+    assert!(status == 3 && said.contains(&format!("there is no {nobody}")), "{said}");
+}
+
+#[test]
+fn what_changed_between_two_moments_is_told_by_figure_sku_and_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("log.kassa");
+    let file = file.to_str().unwrap();
+    let dev = Dev::ephemeral();
+    let (first, second) = (placed(&dev), placed(&dev));
+    dev.says(&["order", "cancel", &first]);
+    assert!(dev.says(&["order", "watch", &first]).trim_end().ends_with("refunded"));
+    let last = dev.tells(&["order", "show", &first])["event_seq"].to_string();
+    let from = format!("paid:{first}");
+    let told = dev.tells(&["diff", &from, &last, "--orders"]);
+    let figures = |name: &str| (told["from"][name].clone(), told["to"][name].clone());
+    assert_eq!(figures("placed"), (1.into(), 2.into()));
+    assert_eq!(figures("cancelled"), (0.into(), 1.into()));
+    let mug = &told["stock"][0];
+    assert_eq!(told["stock"].as_array().unwrap().len(), 1, "nobody touched another SKU");
+    assert_eq!((&mug["from"]["available"], &mug["to"]["available"]), (&198.into(), &198.into()));
+    assert!(mug["from"]["event_seq"].as_u64() < mug["to"]["event_seq"].as_u64());
+    let of = |id: &str| {
+        let orders = told["orders"].as_array().unwrap();
+        let order = orders.iter().find(|order| order["order_id"] == id).unwrap();
+        (order["from"].clone(), order["to"].clone())
+    };
+    assert_eq!(of(&first), ("confirmed".into(), "refunded".into()));
+    assert_eq!(of(&second), (serde_json::Value::Null, "confirmed".into()));
+    // A file says the same, and between a moment and itself there is nothing.
+    dev.says(&["replay", "--into", file]);
+    let kept = { kassa(&["diff", &from, &last, "--orders", "--from-file", file, "-o", "json"]) };
+    let kept = { kept }.output().unwrap();
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&kept.stdout).unwrap(), told);
+    let none = dev.tells(&["diff", &last, &last, "--orders"]);
+    assert_eq!((&none["stock"], &none["orders"]), (&serde_json::json!([]), &serde_json::json!([])));
+    let (status, said) = failure(&dev.type_in(&["diff", &last, &from]));
+    assert!(status == 2 && said.contains("is not before"), "{said}");
+}
