@@ -79,11 +79,11 @@ impl DevState {
 fn state_file(folders: &Folders, url: &str) -> PathBuf {
     let port = url.rsplit(':').next().unwrap_or_default();
     let port: String = port.chars().filter(char::is_ascii_digit).collect();
-    folders.data.join("kassa").join(format!("dev-{port}.json"))
+    folders.data.join(format!("dev-{port}.json"))
 }
 
 fn default_folder(folders: &Folders) -> PathBuf {
-    folders.data.join("kassa").join("dev")
+    folders.data.join("dev")
 }
 
 /// The folder of a shop. Nobody else uses it while this is held.
@@ -156,8 +156,8 @@ pub(super) async fn dev(session: &Session, arguments: DevArguments) -> Result<()
 pub(super) async fn nats_server(session: &Session, named: Option<&Path>) -> Result<Found, Failure> {
     let environment = &session.environment;
     let named = named.or(environment.nats_server.as_deref());
-    let cache = environment.folders.cache.join("kassa");
-    let found = find(named, environment.path.as_deref(), &cache, say).await;
+    let cache = &environment.folders.cache;
+    let found = find(named, environment.path.as_deref(), cache, say).await;
     found.map_err(|error| anyhow::Error::from(error).into())
 }
 

@@ -26,11 +26,11 @@ pub struct Environment {
 /// Folders of the user, by the rules of the platform.
 #[derive(Clone, Debug, Default)]
 pub struct Folders {
-    /// For what can be fetched again.
+    /// Ours, for what we can fetch again.
     pub cache: PathBuf,
-    /// For what is to be kept.
+    /// Ours, for what is to be kept.
     pub data: PathBuf,
-    /// For settings.
+    /// Everybody's, for settings: other programs' are of interest as well.
     pub config: PathBuf,
 }
 
@@ -55,8 +55,8 @@ impl Folders {
             // A process without a home keeps its things beside itself.
             |_| Self::below(&PathBuf::from(".kassa")),
             |user| Self {
-                cache: user.cache_dir(),
-                data: user.data_dir(),
+                cache: user.cache_dir().join("kassa"),
+                data: user.data_dir().join("kassa"),
                 config: user.config_dir(),
             },
         )

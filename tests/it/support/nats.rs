@@ -21,8 +21,8 @@ pub(crate) async fn program() -> PathBuf {
     let found = PROGRAM.get_or_init(|| async {
         let environment = Environment::read();
         let (named, path) = (environment.nats_server.as_deref(), environment.path.as_deref());
-        let cache = environment.folders.cache.join("kassa");
-        find(named, path, &cache, |say| eprintln!("{say}")).await.unwrap().program
+        let cache = &environment.folders.cache;
+        find(named, path, cache, |say| eprintln!("{say}")).await.unwrap().program
     });
     found.await.clone()
 }
