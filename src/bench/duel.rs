@@ -223,7 +223,7 @@ impl Buyer {
                 Ok(outcome) => return Some(outcome),
                 Err(Unanswered::Busy { retry_after }) => tokio::time::sleep(retry_after).await,
                 Err(Unanswered::Unknown(_) | Unanswered::Accepted { .. }) => {}
-                Err(Unanswered::Unsendable(_)) => return None,
+                Err(Unanswered::Unsendable(_) | Unanswered::Denied { .. }) => return None,
             }
         }
         None

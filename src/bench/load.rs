@@ -163,7 +163,7 @@ impl Buyers {
                 Err(Unanswered::Unknown(_)) => {
                     self.sent_again.fetch_add(1, Ordering::Relaxed);
                 }
-                Err(error @ Unanswered::Unsendable(_)) => {
+                Err(error @ (Unanswered::Unsendable(_) | Unanswered::Denied { .. })) => {
                     self.observer.forget(order_id);
                     return Err(error.into());
                 }

@@ -213,7 +213,9 @@ async fn insist(client: &Client, command: &Command) -> anyhow::Result<()> {
             Ok(_) | Err(Unanswered::Accepted { .. }) => return Ok(()),
             Err(Unanswered::Busy { retry_after }) => tokio::time::sleep(retry_after).await,
             Err(Unanswered::Unknown(_)) => {}
-            Err(error @ Unanswered::Unsendable(_)) => return Err(error.into()),
+            Err(error @ (Unanswered::Unsendable(_) | Unanswered::Denied { .. })) => {
+                return Err(error.into());
+            }
         }
     }
 }

@@ -90,10 +90,16 @@ codes! {
         "check the id; what was placed a moment ago may not be in the view yet (--at-least)";
     ViewBehind = "KASSA-VIEW-BEHIND", UNAVAILABLE,
         "wait, or look whether a projector runs: `kassa doctor`";
+    ViewDiffers = "KASSA-VIEW-DIFFERS", CHECK_FAILED,
+        "have readers read the new one: `kassa rebuild VIEW --swap`";
+    ViewElsewhere = "KASSA-VIEW-ELSEWHERE", CONFLICT,
+        "let the other one finish; then run it again";
     LogViolation = "KASSA-LOG-VIOLATION", CHECK_FAILED,
         "stop selling what the violation names, keep the stream as it is, and have it looked at";
     LogDefect = "KASSA-LOG-DEFECT", FAILURE,
-        "keep the stream as it is and run `kassa verify`; a newer build may know the event";
+        "keep the stream as it is and run `kassa verify`";
+    NewerLog = "KASSA-NEWER-LOG", CONFLICT,
+        "run the build that wrote it, or a newer one; nothing is wrong with the log";
     CommitRefused = "KASSA-COMMIT-REFUSED", FAILURE,
         "`kassa doctor` and `kassa streams diff` say what differs from what this build needs";
     CheckFailed = "KASSA-CHECK-FAILED", CHECK_FAILED, "read what the check found";

@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use super::codes::Code;
 use super::failure::Failure;
-use super::output::{self, Format, Show, table};
+use super::history::{HistoryArguments, history};
+use super::output::{self, Format, Show};
 use super::session::{Connected, Session};
 use super::when;
-use crate::domain::{Address, CommandId, Event, OrderId, Recorded, Sequence, Source, Timestamp};
+use crate::domain::{Address, CommandId, Event, Recorded, Sequence, Source, Timestamp};
 use crate::port::{Entry, Log, Tail};
-use crate::view::OrderView;
-use crate::wire::{Commit, CommitHead, Ledger, Subjects, event_as_json, headers};
+use crate::wire::{Commit, CommitHead, Ledger, event_as_json, headers};
 
 /// Commits taken from the log at once.
 const READ_AT_ONCE: usize = 256;
@@ -21,14 +21,8 @@ const READ_AT_ONCE: usize = 256;
 pub(super) enum EventsCommand {
     /// Show events as they happen
     Tail(TailArguments),
-    /// Show the whole history of an order
-    History {
-        /// The order
-        order_id: OrderId,
-        /// Wait until the order's view reflects this commit
-        #[arg(long, value_name = "SEQ")]
-        at_least: Option<u64>,
-    },
+    /// Show the whole history of an order, step by step
+    History(HistoryArguments),
 }
 
 #[derive(Debug, Args)]
@@ -68,7 +62,7 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    fn new(at: Address, head: &CommitHead, record: &Recorded) -> Result<Self, Failure> {
+    pub(super) fn new(at: Address, head: &CommitHead, record: &Recorded) -> Result<Self, Failure> {
         let event = &record.event;
         Ok(Self {
             event: at.to_string(),
@@ -121,16 +115,6 @@ impl Shown {
     pub(super) fn order(&self) -> Option<&str> {
         self.order.as_deref()
     }
-
-    fn row(&self) -> Vec<String> {
-        vec![
-            self.event.clone(),
-            when::written(self.at_ms),
-            self.r#type.to_owned(),
-            self.about.clone(),
-            self.source.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
-        ]
-    }
 }
 
 /// What an event is about, in a few words.
@@ -155,30 +139,19 @@ fn about(event: &Event) -> String {
 
 impl Show for Shown {
     fn table(&self) -> String {
-        let [event, time, kind, about, source] =
-            <[String; 5]>::try_from(self.row()).unwrap_or_default();
+        let Self { event, r#type: kind, about, .. } = self;
+        let time = when::written(self.at_ms);
+        let source = self.source.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
         format!("{event:<12} {time}  {kind:<18} {about}  ({source})")
     }
 }
 
-#[derive(Serialize)]
-#[serde(transparent)]
-struct History(Vec<Shown>);
-
-impl Show for History {
-    fn table(&self) -> String {
-        table(&["EVENT", "TIME", "TYPE", "ABOUT", "SOURCE"], self.0.iter().map(Shown::row))
-    }
-}
-
 pub(super) async fn events(session: &Session, command: EventsCommand) -> Result<(), Failure> {
-    let connected = session.connect().await?;
     match command {
-        EventsCommand::Tail(arguments) => tail(session, &connected, &arguments).await,
-        EventsCommand::History { order_id, at_least } => {
-            let history = history(&connected, order_id, at_least).await?;
-            session.show(&history)
+        EventsCommand::Tail(arguments) => {
+            tail(session, &session.connect().await?, &arguments).await
         }
+        EventsCommand::History(arguments) => history(session, arguments).await,
     }
 }
 
@@ -209,35 +182,9 @@ async fn tail(
 }
 
 fn shown(sequence: Sequence, payload: &[u8]) -> Result<Vec<Shown>, Failure> {
-    let unreadable = |error| anyhow::Error::from(error).context(format!("sequence {sequence}"));
-    let commit = Commit::decode(payload).map_err(unreadable)?;
+    let commit = Commit::decode_at(sequence, payload).map_err(anyhow::Error::from)?;
     let all = (0..)
         .zip(&commit.events)
         .map(|(index, record)| Shown::new(Address::new(sequence, index), &commit.head, record));
     all.collect()
-}
-
-/// The events of an order, by the addresses that its view keeps: a few reads, never a scan.
-async fn history(
-    connected: &Connected,
-    order_id: OrderId,
-    at_least: Option<u64>,
-) -> Result<History, Failure> {
-    let view = connected.view_at("orders", at_least).await?;
-    let order = view.get::<OrderView>(&Subjects::order_key(order_id)).await;
-    let missing = || Failure::not_found(format!("order {order_id} is not in the view"));
-    let order = order.map_err(anyhow::Error::from)?.ok_or_else(missing)?;
-    let log = connected.stream("EVENTS").await?;
-    let mut sequences: Vec<_> = order.events.iter().map(|place| place.0.sequence).collect();
-    sequences.dedup();
-    let mut history = Vec::with_capacity(order.events.len());
-    for sequence in sequences {
-        let entry = log.entry(sequence).await.map_err(anyhow::Error::from)?;
-        let missing = || Failure::not_found(format!("sequence {sequence} is not in the log"));
-        let entry = entry.ok_or_else(missing)?;
-        let wanted =
-            |shown: &Shown| order.events.iter().any(|place| place.0.to_string() == shown.event);
-        history.extend(shown(sequence, &entry.payload)?.into_iter().filter(wanted));
-    }
-    Ok(History(history))
 }

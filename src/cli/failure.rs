@@ -6,12 +6,14 @@ use super::codes::Code;
 use crate::archive::ArchiveError;
 use crate::config::{ConfigError, SecretFileError};
 use crate::domain::{PriceChange, Refusal, Shortfall};
-use crate::engine::Error as EngineError;
+use crate::engine::{Error as EngineError, PointError};
 use crate::gateway::{LedgerError, StripeSettingsError};
 use crate::nats::provision::{AssetError, ProvisionError};
 use crate::nats::{ApiError, ConnectError};
 use crate::port::{CommitError, GatewayError, LeaseError, ReadError, Unanswered};
+use crate::role::rebuild::BehindError;
 use crate::server::{FindError, PortError, StartError};
+use crate::wire::DecodeError;
 
 /// Why a command line did not do what it was asked.
 #[derive(Debug)]
@@ -102,7 +104,12 @@ impl fmt::Display for Failure {
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        let code = error.chain().find_map(code_of).unwrap_or(Code::Failure);
+        // Whoever met it, and however: what a newer build wrote is nobody's failure.
+        let newer = error
+            .chain()
+            .any(|cause| cause.downcast_ref::<DecodeError>().is_some_and(DecodeError::is_newer));
+        let code = if newer { Some(Code::NewerLog) } else { error.chain().find_map(code_of) };
+        let code = code.unwrap_or(Code::Failure);
         Self::new(code, chain(&error))
     }
 }
@@ -152,6 +159,7 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
             Unanswered::Accepted { .. } => Code::OutcomePending,
             Unanswered::Busy { .. } => Code::Busy,
             Unanswered::Unknown(_) => Code::OutcomeUnknown,
+            Unanswered::Denied { .. } => Code::Permission,
             Unanswered::Unsendable(_) => Code::Unsendable,
         });
     }
@@ -162,18 +170,23 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
             EngineError::Read(_) => {}
         }
     }
+    if error.is::<DecodeError>() {
+        return Some(Code::LogDefect);
+    }
     if let Some(error) = error.downcast_ref::<ArchiveError>() {
-        return Some(match error {
-            ArchiveError::Io { .. } | ArchiveError::NoArchive { .. } => Code::Archive,
-            ArchiveError::Cut { .. } | ArchiveError::Changed { .. } => Code::ArchiveDamaged,
-            ArchiveError::Market { .. } | ArchiveError::Version { .. } => Code::ArchiveMarket,
-        });
+        return Some(of_archive(error));
     }
     if let Some(error) = error.downcast_ref::<GatewayError>() {
         return Some(match error {
             GatewayError::Unavailable(_) | GatewayError::Unknown(_) => Code::ProviderSilent,
             GatewayError::Misconfigured(_) => Code::ProviderRefuses,
         });
+    }
+    if let Some(error) = error.downcast_ref::<BehindError>() {
+        return match error {
+            BehindError::Behind { .. } => Some(Code::ViewBehind),
+            BehindError::Read(_) => None,
+        };
     }
     rarer(error)
 }
@@ -190,6 +203,17 @@ fn rarer(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
         .or_else(|| is(error.is::<LedgerError>(), Code::GatewayLedger))
         .or_else(|| is(error.is::<CommitError>(), Code::CommitRefused))
         .or_else(|| is(error.is::<LeaseError>(), Code::NatsSilent))
+        .or_else(|| {
+            is(matches!(error.downcast_ref(), Some(PointError::Moved)), Code::ViewElsewhere)
+        })
+}
+
+const fn of_archive(error: &ArchiveError) -> Code {
+    match error {
+        ArchiveError::Io { .. } | ArchiveError::NoArchive { .. } => Code::Archive,
+        ArchiveError::Cut { .. } | ArchiveError::Changed { .. } => Code::ArchiveDamaged,
+        ArchiveError::Market { .. } | ArchiveError::Version { .. } => Code::ArchiveMarket,
+    }
 }
 
 impl Failure {

@@ -9,15 +9,18 @@ mod diff;
 mod doctor;
 mod events;
 mod failure;
+mod history;
 mod moment;
 mod money;
 mod order;
 mod output;
 mod past;
 mod psp_sim;
+mod rebuild;
 mod reconcile;
 mod replay;
 mod run;
+mod schema;
 mod session;
 mod settings;
 mod sku;
@@ -25,6 +28,7 @@ mod stock;
 mod streams;
 mod traffic;
 mod verify;
+mod watch;
 mod when;
 
 use std::collections::BTreeMap;
@@ -120,12 +124,17 @@ enum Subcommands {
     Diff(diff::DiffArguments),
     /// Show a part of the log again, or keep it in a file
     Replay(replay::ReplayArguments),
+    /// Build a view anew beside the live one, hold the two against each other, swap them
+    Rebuild(rebuild::RebuildArguments),
     /// Hold the payment provider's list against the log
     Reconcile(reconcile::ReconcileArguments),
     /// Say what the attached server is, and what it really promises
     Doctor,
     /// Measure
     Bench(Box<bench::BenchArguments>),
+    /// Look at the schemas of payloads, or write them into files
+    #[command(subcommand)]
+    Schema(schema::SchemaCommand),
     /// Look at the settings
     #[command(subcommand)]
     Config(settings::ConfigCommand),
@@ -184,9 +193,11 @@ async fn dispatch(session: &Session, command: Subcommands) -> Result<(), Failure
         Subcommands::At(arguments) => at::at(session, arguments).await,
         Subcommands::Diff(arguments) => Box::pin(diff::diff(session, arguments)).await,
         Subcommands::Replay(arguments) => replay::replay(session, arguments).await,
+        Subcommands::Rebuild(arguments) => Box::pin(rebuild::rebuild(session, arguments)).await,
         Subcommands::Reconcile(arguments) => reconcile::run_reconcile(session, arguments).await,
         Subcommands::Doctor => doctor::doctor(session).await,
         Subcommands::Bench(arguments) => Box::pin(bench::bench(session, *arguments)).await,
+        Subcommands::Schema(command) => schema::schema(&command),
         Subcommands::Config(command) => settings::settings(session, command),
         Subcommands::Completions { shell } => {
             let mut script = Vec::new();

@@ -135,7 +135,9 @@ impl Past {
     ) -> Result<Option<OrderView>, Failure> {
         let (known, read) = match self {
             Self::Archive(..) => (None, Sequence::START),
-            Self::Server(server, _) => self.order_by_its_view(server, then, order_id).await?,
+            Self::Server(server, _) => {
+                self.order_by_its_view((&server.0, &server.1), then, order_id).await?
+            }
         };
         if then.to <= read {
             return Ok(known);
@@ -145,26 +147,59 @@ impl Past {
         Ok(order.map_err(anyhow::Error::from)?)
     }
 
+    /// The server, when it is one.
+    pub(super) fn server(&self) -> Option<&Connected> {
+        match self {
+            Self::Archive(..) => None,
+            Self::Server(server, _) => Some(&server.0),
+        }
+    }
+
+    /// The commits in which something happened to an order. By the addresses that its view keeps
+    /// that is a few reads; of an order that no view knows the log is read from its beginning.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being read.
+    pub(super) async fn commits_of(
+        &self,
+        order_id: OrderId,
+    ) -> Result<Vec<(Sequence, Commit)>, Failure> {
+        let mut found = Vec::new();
+        let mut read = Sequence::START;
+        if let Self::Server(server, _) = self {
+            let (places, known) = places((&server.0, &server.1), order_id).await?;
+            for place in places {
+                found.push((place, self.commit(place).await?));
+            }
+            if !found.is_empty() {
+                return Ok(found);
+            }
+            read = known;
+        }
+        let all = Then { to: self.end(), until: None };
+        if all.to <= read {
+            return Ok(found);
+        }
+        let mut replay = Replay::new(self.commits(read).await?, all.after(read), None);
+        while let Some(entry) = replay.next().await.map_err(anyhow::Error::from)? {
+            let commit = as_of::read(&entry).map_err(anyhow::Error::from)?;
+            if commit.events.iter().any(|record| record.event.order_id() == Some(order_id)) {
+                found.push((entry.sequence, commit));
+            }
+        }
+        Ok(found)
+    }
+
     /// As far as its view knows: a few reads of the commits that the view says are the order's.
     /// Says how far that is.
     async fn order_by_its_view(
         &self,
-        (connected, log): &(Connected, JsLog),
+        (connected, log): (&Connected, &JsLog),
         then: Then,
         order_id: OrderId,
     ) -> Result<(Option<OrderView>, Sequence), Failure> {
-        let view = connected.view("orders").await?;
-        // Asked for first: the value is as new or newer.
-        let reached = view.position().await.map_err(anyhow::Error::from)?;
-        let value = view.get::<OrderView>(&Subjects::order_key(order_id)).await;
-        let Some(view) = value.map_err(anyhow::Error::from)? else {
-            // An order has no event before its id was made, but for what clocks differ by.
-            let made = order_id.made_at().before(Policy::SKEW_MAX);
-            let before = log.before(made).await.map_err(anyhow::Error::from)?;
-            return Ok((None, before));
-        };
-        let mut places: Vec<_> = view.events.iter().map(|place| place.0.sequence).collect();
-        places.dedup();
+        let (places, reached) = places((connected, log), order_id).await?;
         let mut order = None;
         for place in places.into_iter().take_while(|place| *place <= then.to) {
             let commit = self.commit(place).await?;
@@ -226,4 +261,24 @@ async fn milestone((connected, log): &(Connected, JsLog), then: Then) -> Result<
     let snapshots = snapshots.map_err(anyhow::Error::from)?;
     let shop = milestones::before((log, &subjects.commit()), &snapshots, place).await;
     Ok(shop.map_err(anyhow::Error::from)?)
+}
+
+/// The commits that an order's view names, and how far the view is. Of an order that it does not
+/// know, none, and a place before which it has no event.
+async fn places(
+    (connected, log): (&Connected, &JsLog),
+    order_id: OrderId,
+) -> Result<(Vec<Sequence>, Sequence), Failure> {
+    let view = connected.view("orders").await?;
+    // Asked for first: the value is as new or newer.
+    let reached = view.position().await.map_err(anyhow::Error::from)?;
+    let value = view.get::<OrderView>(&Subjects::order_key(order_id)).await;
+    let Some(view) = value.map_err(anyhow::Error::from)? else {
+        // An order has no event before its id was made, but for what clocks differ by.
+        let made = order_id.made_at().before(Policy::SKEW_MAX);
+        return Ok((Vec::new(), log.before(made).await.map_err(anyhow::Error::from)?));
+    };
+    let mut places: Vec<_> = view.events.iter().map(|place| place.0.sequence).collect();
+    places.dedup();
+    Ok((places, reached))
 }

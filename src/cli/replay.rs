@@ -1,5 +1,6 @@
 //! `kassa replay`: a part of the log again, from a server or from a file.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -83,7 +84,8 @@ pub(super) async fn replay(session: &Session, arguments: ReplayArguments) -> Res
         let ArchiveFoot { first, last, .. } = archive.foot;
         let range = range(&arguments, (first, last), "the archive")?;
         let tail = archive.follow(&filter, after).map_err(anyhow::Error::from)?;
-        return show(session, &arguments, Replay::new(tail, range, arguments.speed.0)).await;
+        let replay = Replay::new(tail, range, arguments.speed.0);
+        return show(session, &arguments, (replay, range)).await;
     }
     let connected = session.connect().await?;
     let log = connected.stream("EVENTS").await?;
@@ -93,7 +95,7 @@ pub(super) async fn replay(session: &Session, arguments: ReplayArguments) -> Res
     let replay = Replay::new(tail, range, arguments.speed.0);
     match &arguments.into {
         Some(file) => archive(session, file, replay, (range, end)).await,
-        None => show(session, &arguments, replay).await,
+        None => show(session, &arguments, (replay, range)).await,
     }
 }
 
@@ -125,9 +127,10 @@ fn range(
 async fn show<T: Tail>(
     session: &Session,
     arguments: &ReplayArguments,
-    mut replay: Replay<T>,
+    (mut replay, range): (Replay<T>, Range),
 ) -> Result<(), Failure> {
     let mut interrupt = Interrupt::listen()?;
+    let bar = watched_bar(range)?;
     // A stream of documents has no end, so each has its line.
     let format = if session.format == Format::Table { Format::Table } else { Format::Jsonl };
     let order = arguments.order.map(|order_id| order_id.to_string());
@@ -144,6 +147,7 @@ async fn show<T: Tail>(
         };
         let Some(entry) = entry else { break };
         last = entry.sequence;
+        bar.set_position(last.0.saturating_sub(range.from.0).saturating_add(1));
         for shown in Shown::of(&entry)? {
             let wanted = arguments.kind.as_ref().is_none_or(|kind| kind == shown.kind())
                 && (order.is_none() || order.as_deref() == shown.order());
@@ -153,6 +157,7 @@ async fn show<T: Tail>(
             }
         }
     }
+    bar.finish_and_clear();
     match (&order, events) {
         (Some(order), 0) => {
             Err(Failure::not_found(format!("no event of order {order} is in this part of the log")))
@@ -162,6 +167,15 @@ async fn show<T: Tail>(
             Ok(())
         }
     }
+}
+
+/// How far it is, for whoever sends the events elsewhere. Among them it would be in the way.
+fn watched_bar(range: Range) -> Result<ProgressBar, Failure> {
+    let messages = range.to.0.saturating_sub(range.from.0).saturating_add(1);
+    let hidden = std::io::stdout().is_terminal();
+    let bar = if hidden { ProgressBar::hidden() } else { ProgressBar::new(messages) };
+    bar.set_style(style("replaying")?);
+    Ok(bar)
 }
 
 /// Writes every message of the part into a file.
@@ -181,7 +195,7 @@ async fn archive<T: Tail>(
     let mut writer = ArchiveWriter::create(file, &head).map_err(anyhow::Error::from)?;
     // Hides itself when nobody watches.
     let bar = ProgressBar::new(range.to.0.saturating_sub(range.from.0).saturating_add(1));
-    bar.set_style(style()?);
+    bar.set_style(style("archiving")?);
     loop {
         let entry = tokio::select! {
             entry = replay.next() => entry.map_err(anyhow::Error::from)?,
@@ -201,7 +215,8 @@ async fn archive<T: Tail>(
     Ok(())
 }
 
-fn style() -> Result<ProgressStyle, Failure> {
-    let template = "archiving {bar:30} {pos}/{len} messages, {per_sec}, {eta} left";
-    ProgressStyle::with_template(template).map_err(|error| anyhow::Error::from(error).into())
+fn style(doing: &str) -> Result<ProgressStyle, Failure> {
+    let template =
+        format!("{doing} {{bar:30}} {{pos}}/{{len}} messages, {{per_sec}}, {{eta}} left");
+    ProgressStyle::with_template(&template).map_err(|error| anyhow::Error::from(error).into())
 }

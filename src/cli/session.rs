@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::output::{self, Format, Show};
 use crate::config::{Config, Environment, Layers, NatsConfig};
 use crate::domain::{Command, CommandId, Sequence, Source};
-use crate::engine::ViewReader;
+use crate::engine::{Aliases, ViewReader};
 use crate::nats::{Client, Connection, ConnectionOptions, JsLog, api_level};
 use crate::port::{Clock, Commands, SystemClock, new_uuid};
 use crate::telemetry;
@@ -97,13 +97,32 @@ impl Connected {
         self.log(self.subjects.stream(word)).await
     }
 
-    /// A view of the market.
+    /// Which buckets the views are read from.
     ///
     /// # Errors
     ///
     /// When the connection is closed.
+    pub(super) async fn aliases(&self) -> Result<Aliases<JsLog>, Failure> {
+        let log = self.bucket_log(&self.subjects.aliases()).await?;
+        Ok(Aliases::new(log, self.subjects.clone()))
+    }
+
+    /// A view of the market.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be told which bucket it is read from.
     pub(super) async fn view(&self, view: &str) -> Result<ViewReader<JsLog>, Failure> {
-        let bucket = self.subjects.bucket(view);
+        let live = self.aliases().await?.live(view).await.map_err(anyhow::Error::from)?;
+        self.reader(live.alias.bucket).await
+    }
+
+    /// A reader of a bucket.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is closed.
+    pub(super) async fn reader(&self, bucket: String) -> Result<ViewReader<JsLog>, Failure> {
         let log = self.bucket_log(&bucket).await?;
         Ok(ViewReader::new(log, bucket))
     }

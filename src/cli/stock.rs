@@ -7,6 +7,7 @@ use super::failure::Failure;
 use super::output::{self, Format, Show, pairs, table};
 use super::session::{Connected, Session};
 use super::sku::{units, usage};
+use super::watch::ViewWatch;
 use super::when;
 use crate::domain::stock::StockDelta;
 use crate::domain::{
@@ -150,15 +151,13 @@ fn reference_or_new(reference: Option<Token>) -> Result<Token, Failure> {
 
 /// Shows what is there, and every change of it.
 async fn watch(session: &Session, connected: &Connected, sku: Option<&Sku>) -> Result<(), Failure> {
-    let view = connected.view("stock").await?;
     let keys = sku.map_or(">", |sku| sku.as_str());
-    let mut watch = view.watch(keys, Sequence::START).await.map_err(anyhow::Error::from)?;
+    let mut watch = ViewWatch::open(connected, ("stock", keys)).await?;
     if session.format == Format::Table {
         output::say("watching stock; Ctrl-C ends it");
     }
     loop {
-        for (_, item) in watch.next::<StockView>().await.map_err(anyhow::Error::from)? {
-            let Some(item) = item else { continue };
+        for item in watch.next::<StockView>().await? {
             match session.format {
                 Format::Table => output::line(&format!(
                     "{}  {:<24} {:>9} available {:>9} reserved {:>9} sold",

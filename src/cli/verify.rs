@@ -45,6 +45,10 @@ pub(super) async fn verify(session: &Session, arguments: VerifyArguments) -> Res
         let what = format!("{first}\n  {} violations in all", verified.violations_total);
         return Err(Failure::new(Code::LogViolation, what));
     }
+    if let Some(newer) = &verified.newer {
+        let what = format!("at sequence {} of the log: {}", newer.sequence, newer.what);
+        return Err(Failure::new(Code::NewerLog, what));
+    }
     let seconds = begun.elapsed().as_secs_f64();
     super::output::say(&format!("every promise holds ({seconds:.1} s)"));
     Ok(())
@@ -95,6 +99,9 @@ impl Show for Verified {
             ("units oversold", self.oversold.to_string()),
             ("violations", self.violations_total.to_string()),
         ];
+        if let Some(newer) = &self.newer {
+            rows.push(("proved up to", format!("before sequence {}", newer.sequence)));
+        }
         rows.extend(self.violations.iter().map(|violation| ("", violation.to_string())));
         pairs(rows)
     }

@@ -15,6 +15,8 @@ pub struct Environment {
     pub config_dir: Option<PathBuf>,
     /// `KASSA_NATS_SERVER`: the nats-server to start.
     pub nats_server: Option<PathBuf>,
+    /// `USER`: who types, in what is written down about it.
+    pub user: Option<String>,
     /// `PATH`.
     pub path: Option<String>,
     /// What the standard `OTEL_…` variables ask to be exported.
@@ -42,6 +44,7 @@ impl Environment {
             profile: variable("KASSA_PROFILE"),
             config_dir: variable("KASSA_CONFIG_DIR").map(PathBuf::from),
             nats_server: variable("KASSA_NATS_SERVER").map(PathBuf::from),
+            user: variable("USER"),
             path: variable("PATH"),
             export: Export::standard(variable),
             folders: Folders::of_the_user(),

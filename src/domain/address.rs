@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Position of one message in a stream, counted from 1.
@@ -10,9 +11,21 @@ use serde::{Deserialize, Serialize};
 /// [`Sequence::START`] is the place before the first message. As an expectation it is a claim
 /// ("nothing was ever written here"), not the absence of one.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(transparent)]
+#[schemars(description = "Position of one message in a stream, counted from 1.")]
 pub struct Sequence(pub u64);
 
 impl Sequence {

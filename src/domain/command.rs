@@ -4,10 +4,14 @@
 //! can also be decided. Unknown fields are refused: a misspelt optional field would otherwise be
 //! a silent default.
 
+mod attention;
 mod order;
 mod payment;
 mod shelf;
 
+use schemars::JsonSchema;
+
+pub use attention::{ReportFinding, ResolveAttention};
 pub use order::{
     CancelOrder, FulfilOrder, LINES_MAX, LineUnits, OrderLine, PlaceOrder, ReturnLines,
     ReturnedLine,
@@ -18,7 +22,7 @@ pub use payment::{
 pub use shelf::{AdjustStock, CountStock, DelistSku, ListSku, ReceiveStock, RepriceSku};
 
 /// A request to change something, and what it needs to be decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
 pub enum Command {
     /// Offer a SKU for sale.
     ListSku(ListSku),
@@ -48,6 +52,10 @@ pub enum Command {
     RecordRefund(RecordRefund),
     /// Goods came back.
     ReturnLines(ReturnLines),
+    /// Something was found that a human must look at.
+    ReportFinding(ReportFinding),
+    /// A human has looked at something.
+    ResolveAttention(ResolveAttention),
 }
 
 /// The types of commands, by the names they have on the wire.
@@ -81,11 +89,15 @@ pub enum CommandKind {
     RecordRefund,
     /// `return_lines`
     ReturnLines,
+    /// `report_finding`
+    ReportFinding,
+    /// `resolve_attention`
+    ResolveAttention,
 }
 
 impl CommandKind {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::ListSku,
         Self::RepriceSku,
         Self::DelistSku,
@@ -100,6 +112,8 @@ impl CommandKind {
         Self::RefundOrder,
         Self::RecordRefund,
         Self::ReturnLines,
+        Self::ReportFinding,
+        Self::ResolveAttention,
     ];
 
     /// The name on the wire: a verb and what it is about.
@@ -120,6 +134,8 @@ impl CommandKind {
             Self::RefundOrder => "refund_order",
             Self::RecordRefund => "record_refund",
             Self::ReturnLines => "return_lines",
+            Self::ReportFinding => "report_finding",
+            Self::ResolveAttention => "resolve_attention",
         }
     }
 
@@ -141,6 +157,8 @@ impl CommandKind {
             Self::RefundOrder => ("order", "refund"),
             Self::RecordRefund => ("refund", "record"),
             Self::ReturnLines => ("order", "return"),
+            Self::ReportFinding => ("finding", "report"),
+            Self::ResolveAttention => ("attention", "resolve"),
         }
     }
 
@@ -170,6 +188,8 @@ impl Command {
             Self::RefundOrder(_) => CommandKind::RefundOrder,
             Self::RecordRefund(_) => CommandKind::RecordRefund,
             Self::ReturnLines(_) => CommandKind::ReturnLines,
+            Self::ReportFinding(_) => CommandKind::ReportFinding,
+            Self::ResolveAttention(_) => CommandKind::ResolveAttention,
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod order;
 pub mod payment;
 mod policy;
 mod refusal;
+mod schema;
 pub mod stock;
 mod text;
 mod time;
@@ -27,15 +28,17 @@ pub use address::{Address, Sequence};
 pub use command::{
     AdjustStock, CancelOrder, ChangePaymentMethod, Command, CommandKind, CountStock, DelistSku,
     FulfilOrder, LINES_MAX, LineUnits, ListSku, OrderLine, PaymentResult, PlaceOrder, ReceiveStock,
-    RecordPayment, RecordRefund, RefundOrder, RefundResult, RepriceSku, ReturnLines, ReturnedLine,
+    RecordPayment, RecordRefund, RefundOrder, RefundResult, ReportFinding, RepriceSku,
+    ResolveAttention, ReturnLines, ReturnedLine,
 };
 pub use event::{
-    AttentionKind, AttentionRaised, CancelReason, CancelRequested, CommandRejected, Event,
-    HoldExpired, Opened, OrderCancelled, OrderConfirmed, OrderFulfilled, OrderPlaced,
-    OrderReinstated, OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted,
-    PaymentRefunded, PaymentRequested, PaymentUnknown, Recorded, RefundFailed, RefundNoted,
-    RefundReason, RefundRequested, RefundUnknown, Retry, ReturnReceived, ShortageFound,
-    SkuDelisted, SkuListed, SkuRepriced, StockAdjusted, StockHeld, StockReceived,
+    AttentionAction, AttentionKind, AttentionRaised, AttentionResolved, CancelReason,
+    CancelRequested, CommandRejected, Event, FindingKind, FindingReported, HoldExpired, ItemKind,
+    Opened, OrderCancelled, OrderConfirmed, OrderFulfilled, OrderPlaced, OrderReinstated,
+    OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted, PaymentRefunded,
+    PaymentRequested, PaymentUnknown, Recorded, RefundFailed, RefundNoted, RefundReason,
+    RefundRequested, RefundUnknown, Retry, ReturnReceived, ShortageFound, SkuDelisted, SkuListed,
+    SkuRepriced, StockAdjusted, StockHeld, StockReceived,
 };
 pub use ids::{
     CommandId, Fingerprint, InvalidId, InvalidToken, OrderId, Sku, Source, Token, TraceParent,

@@ -1,5 +1,6 @@
 //! Answers that say no.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Currency, Price, Sku, Text};
@@ -8,7 +9,7 @@ use super::{Currency, Price, Sku, Text};
 ///
 /// A refusal is a value, not an error: it is decided, recorded in the log and answered like any
 /// other outcome. [`Refusal::code`] is stable and has a page in `docs/errors/`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
 #[serde(tag = "code", rename_all = "snake_case")]
 pub enum Refusal {
     /// The payload is no MessagePack or JSON of the announced type.
@@ -182,7 +183,7 @@ pub enum Refusal {
 }
 
 /// One SKU of which there is less than wanted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Shortfall {
     /// The SKU.
     pub sku: Sku,
@@ -195,7 +196,7 @@ pub struct Shortfall {
 }
 
 /// One price that is not what the buyer saw.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PriceChange {
     /// The SKU.
     pub sku: Sku,

@@ -3,15 +3,28 @@
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A moment.
 ///
 /// Units: milliseconds since 1970-01-01T00:00:00Z. Nothing in this room asks for the current one.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(transparent)]
+#[schemars(description = "A moment, in milliseconds since 1970-01-01T00:00:00Z.")]
 pub struct Timestamp(pub u64);
 
 impl Timestamp {

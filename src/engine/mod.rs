@@ -3,6 +3,7 @@
 //! One loop for the committer and for every follower. What they fold and what they write differs;
 //! how a commit is sent, what silence means, and who may write does not.
 
+mod alias;
 mod drive;
 mod follower;
 mod lease;
@@ -12,6 +13,7 @@ mod settle;
 mod tests;
 mod verify;
 
+pub use alias::{Aliases, Live, Moves, PointError};
 pub use drive::{Ended, Error, Machine, Source, drive};
 pub use follower::{
     Follower, Input, Output, Pace, Projection, ProjectionError, Reached, Taken, open,

@@ -31,6 +31,12 @@ impl<L: Log> ViewReader<L> {
         Self { log, bucket }
     }
 
+    /// Its bucket.
+    #[must_use]
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
     /// The value under a key.
     ///
     /// # Errors
@@ -47,17 +53,37 @@ impl<L: Log> ViewReader<L> {
     ///
     /// See [`ReadError`].
     pub async fn all<T: DeserializeOwned>(&self) -> Result<BTreeMap<String, T>, ReadError> {
-        let mut watch = self.watch(">", Sequence::START).await?;
         let mut values = BTreeMap::new();
-        while 0 < watch.tail.remaining() {
-            for (key, value) in watch.next().await? {
-                match value {
-                    Some(value) => values.insert(key, value),
-                    None => values.remove(&key),
-                };
+        let mut failed = None;
+        self.each(|key, payload| {
+            match serde_json::from_slice(payload) {
+                _ if payload.is_empty() => drop(values.remove(key)),
+                Ok(value) => drop(values.insert(key.to_owned(), value)),
+                Err(error) => failed = Some(ReadError::Broken(error.into())),
+            };
+        })
+        .await?;
+        failed.map_or(Ok(values), Err)
+    }
+
+    /// Shows every key with the bytes of its value, which are none when it was deleted. A key that
+    /// changes meanwhile may be shown again.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    pub async fn each(&self, mut show: impl FnMut(&str, &[u8])) -> Result<(), ReadError> {
+        let prefix = Subjects::bucket_key(&self.bucket, "");
+        let mut tail = self.log.follow(&format!("{prefix}>"), Sequence::START).await?;
+        while 0 < tail.remaining() {
+            for entry in tail.next(READ_AT_ONCE).await? {
+                let key = entry.subject.strip_prefix(&prefix);
+                if let Some(key) = key.filter(|key| !Subjects::is_about_writer(key)) {
+                    show(key, &entry.payload);
+                }
             }
         }
-        Ok(values)
+        Ok(())
     }
 
     /// The values under the keys that match, from those written after `after` on.
@@ -76,9 +102,17 @@ impl<L: Log> ViewReader<L> {
     ///
     /// See [`ReadError`].
     pub async fn position(&self) -> Result<Sequence, ReadError> {
+        Ok(self.writer().await?.event_seq)
+    }
+
+    /// The position as its writer left it.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    pub async fn writer(&self) -> Result<Position, ReadError> {
         let entry = self.log.last(&Subjects::position_key(&self.bucket)).await?;
-        let position = entry.as_ref().and_then(value::<Position>).transpose()?;
-        Ok(position.map_or(Sequence::START, |position| position.event_seq))
+        Ok(entry.as_ref().and_then(value::<Position>).transpose()?.unwrap_or_default())
     }
 
     /// Waits until the bucket reflects commit `at_least`, at most for `patience`; says how far it

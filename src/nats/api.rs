@@ -108,7 +108,8 @@ fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, ApiError> {
     Err(ApiError::Refused { code, description: description.to_owned() })
 }
 
-async fn violated(mut violations: tokio::sync::watch::Receiver<String>, subject: &str) {
+/// Waits until the server says that `subject` may not be used.
+pub(super) async fn violated(mut violations: tokio::sync::watch::Receiver<String>, subject: &str) {
     loop {
         if violations.changed().await.is_err() {
             return std::future::pending().await;

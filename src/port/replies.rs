@@ -121,6 +121,12 @@ pub enum Unanswered {
     /// It may have been decided, or not. Send it again, with the same ids: it is decided once.
     #[error("it is not known whether the command was taken in")]
     Unknown(#[source] BoxError),
+    /// These credentials may not send it.
+    #[error("these credentials may not use {subject}")]
+    Denied {
+        /// What was forbidden.
+        subject: String,
+    },
     /// It was certainly not taken in, and never will be as it is.
     #[error("the command cannot be sent")]
     Unsendable(#[source] BoxError),

@@ -6,7 +6,7 @@ use super::replay::Replay;
 use crate::domain::{Address, Misfit, OrderId, Sequence, Timestamp};
 use crate::port::{Entry, ReadError, Tail};
 use crate::view::{OrderView, Shop, View};
-use crate::wire::Commit;
+use crate::wire::{Commit, UnreadCommit};
 
 /// Why nobody can say what was true.
 #[derive(Debug, thiserror::Error)]
@@ -15,13 +15,8 @@ pub enum AsOfError {
     #[error("the log cannot be read")]
     Read(#[from] ReadError),
     /// A commit cannot be understood.
-    #[error("commit {sequence} cannot be read: {problem}")]
-    Commit {
-        /// Where.
-        sequence: Sequence,
-        /// What is wrong.
-        problem: String,
-    },
+    #[error(transparent)]
+    Commit(#[from] UnreadCommit),
     /// An event does not follow what was there before it.
     #[error("the event at {at}")]
     Misfit {
@@ -113,6 +108,5 @@ pub async fn shop<T: Tail>(
 ///
 /// [`AsOfError::Commit`].
 pub fn read(entry: &Entry) -> Result<Commit, AsOfError> {
-    Commit::decode(&entry.payload)
-        .map_err(|error| AsOfError::Commit { sequence: entry.sequence, problem: error.to_string() })
+    Ok(Commit::decode_at(entry.sequence, &entry.payload)?)
 }

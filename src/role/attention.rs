@@ -2,44 +2,70 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::domain::{Address, Sequence};
+use crate::domain::{Address, Event, Sequence};
 use crate::engine::{Projection, ProjectionError, Reached, Taken};
-use crate::port::Message;
+use crate::port::{Clock, Message};
 use crate::telemetry;
 use crate::view::attention::{AttentionItem, item};
 use crate::wire::{Commit, Encoding, Subjects, headers};
 
 /// Folds commits into items.
-pub struct AttentionList {
+pub struct AttentionList<C> {
     subjects: Subjects,
+    clock: C,
     owed: VecDeque<(Sequence, Message)>,
-    /// What is listed, by kind. Few items: each is work for a person.
-    listed: BTreeMap<String, BTreeSet<String>>,
+    /// What is open, by kind and id. Few items: each is work for a person.
+    open: BTreeMap<(String, String), AttentionItem>,
+    /// Kinds of which something was told, so that it is told too when nothing of them is left.
+    told: BTreeSet<String>,
 }
 
-impl AttentionList {
+impl<C: Clock> AttentionList<C> {
     /// The list of a market.
     #[must_use]
-    pub const fn new(subjects: Subjects) -> Self {
-        Self { subjects, owed: VecDeque::new(), listed: BTreeMap::new() }
+    pub const fn new(subjects: Subjects, clock: C) -> Self {
+        Self {
+            subjects,
+            clock,
+            owed: VecDeque::new(),
+            open: BTreeMap::new(),
+            told: BTreeSet::new(),
+        }
     }
 
-    fn list(&mut self, item: AttentionItem) {
-        let AttentionItem { kind, id, .. } = item;
-        self.listed.entry(kind).or_default().insert(id);
+    /// The item that an event raises or resolves.
+    fn follow(&mut self, at: Address, commit: &Commit, event: &Event) -> Option<AttentionItem> {
+        let Event::AttentionResolved(resolved) = event else {
+            let record = commit.events.get(usize::try_from(at.index).ok()?)?;
+            let item = item(at, commit.head.at, record)?;
+            self.open.insert((item.kind.clone(), item.id.clone()), item.clone());
+            return Some(item);
+        };
+        // What is not open any more was resolved by somebody else.
+        let key = (resolved.kind.name().to_owned(), resolved.id.to_string());
+        Some(self.open.remove(&key)?.resolved(at, commit.head.at, resolved))
     }
 
-    fn tell(&self) {
+    fn tell(&mut self) {
         let Some(metrics) = telemetry::metrics() else {
             return;
         };
-        for (kind, items) in &self.listed {
-            metrics.attention(kind, u64::try_from(items.len()).unwrap_or(u64::MAX));
+        let mut counts: BTreeMap<&str, u64> = self.told.iter().map(|kind| (&**kind, 0)).collect();
+        for (kind, _) in self.open.keys() {
+            let count = counts.entry(kind).or_default();
+            *count = count.saturating_add(1);
         }
+        for (kind, count) in &counts {
+            metrics.attention(kind, *count);
+        }
+        let oldest = self.open.values().map(|item| item.raised_at_ms).min();
+        let age = metrics.attention_age();
+        oldest.map_or_else(|| age.nothing(), |raised| age.since(self.clock.now().since(raised)));
+        self.told = counts.into_keys().map(ToOwned::to_owned).collect();
     }
 }
 
-impl Projection for AttentionList {
+impl<C: Clock> Projection for AttentionList<C> {
     fn fold(
         &mut self,
         sequence: Sequence,
@@ -49,7 +75,7 @@ impl Projection for AttentionList {
         let unseen = (0_u32..).zip(&commit.events).skip_while(|(index, _)| *index < skip);
         for (index, record) in unseen {
             let at = Address::new(sequence, index);
-            let Some(item) = item(at, commit.head.at, record) else {
+            let Some(item) = self.follow(at, commit, &record.event) else {
                 continue;
             };
             let payload =
@@ -62,7 +88,6 @@ impl Projection for AttentionList {
                 expected: None,
             };
             self.owed.push_back((sequence, message));
-            self.list(item);
         }
         Ok(())
     }
@@ -88,8 +113,10 @@ impl Projection for AttentionList {
 
     fn restore(&mut self, value: &[u8]) -> Result<(), ProjectionError> {
         // What cannot be read is not counted; it is still listed for whoever looks.
-        if let Ok(item) = Encoding::Json.read(value) {
-            self.list(item);
+        if let Ok(item) = Encoding::Json.read::<AttentionItem>(value)
+            && item.resolved.is_none()
+        {
+            self.open.insert((item.kind.clone(), item.id.clone()), item);
         }
         Ok(())
     }
@@ -98,3 +125,6 @@ impl Projection for AttentionList {
         self.tell();
     }
 }
+
+#[cfg(test)]
+mod tests;

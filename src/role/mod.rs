@@ -9,6 +9,7 @@ pub mod milestones;
 pub mod outbox;
 pub mod payer;
 pub mod projector;
+pub mod rebuild;
 pub mod reconcile;
 pub mod replay;
 pub mod retry_scheduler;

@@ -1,5 +1,6 @@
 //! Views: one value a key, in a bucket.
 
+mod live;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,8 @@ use crate::engine::{Projection, ProjectionError, Reached, Taken};
 use crate::port::Message;
 use crate::view::View;
 use crate::wire::{Commit, Encoding};
+
+pub use live::keep;
 
 /// Values kept at hand although nothing is expected of them. What is not at hand is read from
 /// the bucket when an event needs it.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::domain::{Amount, Currency, Event, OrderId, Sequence, Timestamp, Token};
 use crate::port::{Gateway, GatewayError, Log, Moved, Movement, Page, ReadError, Tail};
-use crate::wire::{Commit, Subjects};
+use crate::wire::{Commit, Subjects, UnreadCommit};
 
 /// How far beyond the period both sides are read: what moved in it may have been recorded a day
 /// later, when its outcome was unknown.
@@ -111,13 +111,8 @@ pub enum ReconcileError {
     #[error("the log cannot be read")]
     Read(#[from] ReadError),
     /// A commit cannot be understood.
-    #[error("commit {sequence} cannot be read: {problem}")]
-    Commit {
-        /// Where.
-        sequence: Sequence,
-        /// What is wrong.
-        problem: String,
-    },
+    #[error(transparent)]
+    Commit(#[from] UnreadCommit),
     /// The provider does not give its list.
     #[error("the provider does not give its list")]
     Provider(#[from] GatewayError),
@@ -187,9 +182,7 @@ async fn recorded<L: Log>(
     let mut tail = log.follow(&subjects.commit(), Sequence::START).await?;
     while 0 < tail.remaining() {
         for entry in tail.next(READ_AT_ONCE).await? {
-            let commit = Commit::decode(&entry.payload).map_err(|error| {
-                ReconcileError::Commit { sequence: entry.sequence, problem: error.to_string() }
-            })?;
+            let commit = Commit::decode_at(entry.sequence, &entry.payload)?;
             for record in &commit.events {
                 heard.hear(&record.event, commit.head.at);
             }

@@ -7,3 +7,4 @@ mod views;
 
 pub use group::Group;
 pub use roles::{Paces, Role, RunError, Running, Setup, start};
+pub use views::bucket_output;

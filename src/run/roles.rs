@@ -342,6 +342,8 @@ async fn start_attention<G: Gateway>(
     let pace = setup.pace.attention;
     let output = Output { log, position, keys: String::new(), pace };
     let start = (output, Beginning::Start);
-    spawn_follower(group, "attention", ports, start, move || AttentionList::new(subjects.clone()));
+    spawn_follower(group, "attention", ports, start, move || {
+        AttentionList::new(subjects.clone(), SystemClock)
+    });
     Ok(())
 }

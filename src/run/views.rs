@@ -1,15 +1,15 @@
 //! The views of a market.
 
 use super::group::Group;
-use super::roles::{Paces, Shared, follower, spawn_follower};
-use crate::engine::{Output, Pace};
+use super::roles::{Paces, Shared};
+use crate::engine::{Aliases, Output, Pace};
 use crate::nats::{JsLog, ObjectSnapshots};
-use crate::port::Gateway;
-use crate::role::follow::Beginning;
+use crate::port::{Gateway, SystemClock};
+use crate::role::follow::Ports;
 use crate::role::milestones;
-use crate::role::projector::Projector;
+use crate::role::projector;
 use crate::view::{MinuteView, OrderView, StockView, View};
-use crate::wire::Subjects;
+use crate::wire::{Alias, Subjects};
 
 /// Starts every view, and what makes looking back fast.
 pub(super) async fn start_views<G: Gateway>(
@@ -24,7 +24,8 @@ pub(super) async fn start_views<G: Gateway>(
 }
 
 /// A bucket as the place a follower writes to.
-pub(super) fn bucket_output(log: JsLog, bucket: &str, pace: Pace) -> Output<JsLog> {
+#[must_use]
+pub fn bucket_output(log: JsLog, bucket: &str, pace: Pace) -> Output<JsLog> {
     let position = Subjects::position_key(bucket);
     Output { log, position, keys: Subjects::bucket_key(bucket, ""), pace }
 }
@@ -34,12 +35,28 @@ async fn start_view<V: View, G: Gateway>(
     (view, pace): (&'static str, Pace),
     group: &mut Group,
 ) -> anyhow::Result<()> {
-    let bucket = setup.subjects().bucket(view);
-    let (ports, log) = follower((setup, hub), view, Subjects::bucket_stream(&bucket)).await?;
-    let output = bucket_output(log, &bucket, pace);
-    let prefix = output.keys.clone();
-    let start = (output, Beginning::Start);
-    spawn_follower(group, view, ports, start, move || Projector::<V>::new(prefix.clone()));
+    let connection = setup.connect(view).await?;
+    let ports = Ports {
+        events: hub.clone(),
+        candidate: setup.candidate(&connection, view).await?,
+        clock: SystemClock,
+    };
+    let subjects = setup.subjects();
+    let aliases = Subjects::bucket_stream(&subjects.aliases());
+    let aliases = Aliases::new(JsLog::open(&connection, aliases).await?, subjects);
+    let stop = group.token();
+    group.spawn(view, async move {
+        let output = |alias: Alias| {
+            let connection = connection.clone();
+            async move {
+                let stream = Subjects::bucket_stream(&alias.bucket);
+                let log = JsLog::open(&connection, stream).await?;
+                Ok(bucket_output(log, &alias.bucket, pace))
+            }
+        };
+        let kept = projector::keep::<V, _, _, _, _>(&ports, (view, &aliases), output, &stop);
+        Ok(Box::pin(kept).await?)
+    });
     Ok(())
 }
 

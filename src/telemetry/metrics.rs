@@ -62,6 +62,7 @@ pub struct Metrics {
     stock_rejections: Counter<u64>,
     stock_shortages: Counter<u64>,
     attention_items: Gauge<u64>,
+    attention_age: Waiting,
 }
 
 /// How far each view is behind.
@@ -77,7 +78,9 @@ impl Metrics {
         let counter = |name, unit| meter.u64_counter(name).with_unit(unit).build();
         let (command_age, lags) = (Waiting::default(), Lags::default());
         let payment_unknown = Oldest::default();
+        let attention_age = Waiting::default();
         observe_ages(meter, (&command_age, &payment_unknown), &lags);
+        observe_age(meter, metric::ATTENTION_AGE, &attention_age);
         Self {
             orders: counter(metric::ORDERS, "{order}"),
             order_duration: seconds(metric::ORDER_DURATION, &WAIT_EDGES),
@@ -101,6 +104,7 @@ impl Metrics {
             stock_rejections: counter(metric::STOCK_REJECTIONS, "{order}"),
             stock_shortages: counter(metric::STOCK_SHORTAGES, "{shortage}"),
             attention_items: meter.u64_gauge(metric::ATTENTION_ITEMS).with_unit("{item}").build(),
+            attention_age,
         }
     }
 
@@ -202,7 +206,13 @@ impl Metrics {
         }
     }
 
-    /// So many items of a kind are listed.
+    /// The oldest item that is open.
+    #[must_use]
+    pub const fn attention_age(&self) -> &Waiting {
+        &self.attention_age
+    }
+
+    /// So many items of a kind are open.
     pub fn attention(&self, kind: &str, items: u64) {
         self.attention_items.record(items, &[KeyValue::new(metric::KIND, kind.to_owned())]);
     }
@@ -210,16 +220,12 @@ impl Metrics {
 
 /// Ages are looked at when they are read.
 fn observe_ages(meter: &Meter, (command_age, unknown): (&Waiting, &Oldest), lags: &Lags) {
-    let (age, unknown, lags) = (command_age.clone(), unknown.clone(), Arc::clone(lags));
+    observe_age(meter, metric::COMMAND_AGE, command_age);
+    let (unknown, lags) = (unknown.clone(), Arc::clone(lags));
     meter
         .f64_observable_gauge(metric::PAYMENT_UNKNOWN_AGE)
         .with_unit("s")
         .with_callback(move |observer| observer.observe(unknown.age().as_secs_f64(), &[]))
-        .build();
-    meter
-        .f64_observable_gauge(metric::COMMAND_AGE)
-        .with_unit("s")
-        .with_callback(move |observer| observer.observe(age.age().as_secs_f64(), &[]))
         .build();
     meter
         .f64_observable_gauge(metric::PROJECTION_LAG)
@@ -230,5 +236,14 @@ fn observe_ages(meter: &Meter, (command_age, unknown): (&Waiting, &Oldest), lags
                 observer.observe(lag.age().as_secs_f64(), &[view]);
             }
         })
+        .build();
+}
+
+fn observe_age(meter: &Meter, name: &'static str, waiting: &Waiting) {
+    let waiting = waiting.clone();
+    meter
+        .f64_observable_gauge(name)
+        .with_unit("s")
+        .with_callback(move |observer| observer.observe(waiting.age().as_secs_f64(), &[]))
         .build();
 }

@@ -1,15 +1,16 @@
 //! What a human must look at.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Address, Event, Recorded, Timestamp};
+use crate::domain::{Address, AttentionResolved, Event, ItemKind, Recorded, Timestamp};
 
 /// One item of the list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AttentionItem {
     /// `poison`, `shortage`, `amount_mismatch`, `payment_unknown`, `refund_failed`,
-    /// `refund_unknown` or `refund_mismatch`; in older logs also `late_payment` and
-    /// `double_capture`.
+    /// `refund_unknown`, `refund_mismatch`, `view_differs` or `log_violation`; in older logs also
+    /// `late_payment` and `double_capture`.
     pub kind: String,
     /// What it is about: an order, a SKU, or the address of the event.
     pub id: String,
@@ -23,6 +24,42 @@ pub struct AttentionItem {
     pub event_seq: u64,
     /// The event in it.
     pub event_index: u32,
+    /// The place of the command in the command stream, when it is one that was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command_seq: Option<u64>,
+    /// What somebody did about it; absent while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<Resolution>,
+}
+
+/// What was done about an item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Resolution {
+    /// `retry` or `discard`.
+    pub action: String,
+    /// Who decided it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at_ms: Timestamp,
+    /// The commit that says so.
+    pub event_seq: u64,
+}
+
+impl AttentionItem {
+    /// The item after somebody did something about it.
+    #[must_use]
+    pub fn resolved(self, at: Address, made: Timestamp, resolved: &AttentionResolved) -> Self {
+        let resolution = Resolution {
+            action: resolved.action.name().to_owned(),
+            by: resolved.by.to_string(),
+            reason: resolved.reason.to_string(),
+            at_ms: made,
+            event_seq: at.sequence.0,
+        };
+        Self { resolved: Some(resolution), ..self }
+    }
 }
 
 /// The item an event raises; none for most.
@@ -30,7 +67,10 @@ pub struct AttentionItem {
 pub fn item(at: Address, made: Timestamp, record: &Recorded) -> Option<AttentionItem> {
     let (kind, id, reason) = match &record.event {
         Event::AttentionRaised(raised) => {
-            (raised.kind.name(), raised.order_id.to_string(), raised.reason.to_string())
+            (raised.kind.into(), raised.order_id.to_string(), raised.reason.to_string())
+        }
+        Event::FindingReported(found) => {
+            (found.kind.into(), found.id.to_string(), found.reason.to_string())
         }
         Event::ShortageFound(shortage) => {
             let orders: Vec<_> = shortage.orders.iter().map(ToString::to_string).collect();
@@ -39,11 +79,11 @@ pub fn item(at: Address, made: Timestamp, record: &Recorded) -> Option<Attention
                 shortage.missing,
                 orders.join(", ")
             );
-            ("shortage", shortage.sku.to_string(), reason)
+            (ItemKind::Shortage, shortage.sku.to_string(), reason)
         }
         Event::CommandRejected(rejected) if rejected.refusal.is_poison() => {
             let id = format!("{}-{}", at.sequence, at.index);
-            ("poison", id, format!("{}: {}", rejected.kind, rejected.refusal))
+            (ItemKind::Poison, id, format!("{}: {}", rejected.kind, rejected.refusal))
         }
         Event::CommandRejected(_)
         | Event::Opened(_)
@@ -75,15 +115,23 @@ pub fn item(at: Address, made: Timestamp, record: &Recorded) -> Option<Attention
         | Event::PaymentRefunded(_)
         | Event::RefundFailed(_)
         | Event::RefundUnknown(_)
-        | Event::RefundNoted(_) => return None,
+        | Event::RefundNoted(_)
+        | Event::AttentionResolved(_) => return None,
+    };
+    let command_seq = if let Event::CommandRejected(rejected) = &record.event {
+        rejected.command_seq
+    } else {
+        None
     };
     Some(AttentionItem {
-        kind: kind.to_owned(),
+        kind: kind.name().to_owned(),
         id,
         reason,
         source: record.source.to_string(),
         raised_at_ms: made,
         event_seq: at.sequence.0,
         event_index: at.index,
+        command_seq,
+        resolved: None,
     })
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::View;
@@ -39,7 +40,7 @@ impl fmt::Display for MinuteSlot {
 }
 
 /// One minute.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MinuteView {
     /// When the minute began.
     pub minute_ms: Timestamp,
@@ -115,7 +116,9 @@ impl MinuteView {
             | Event::RefundUnknown(_)
             | Event::RefundNoted(_)
             | Event::CommandRejected(_)
-            | Event::AttentionRaised(_) => {}
+            | Event::AttentionRaised(_)
+            | Event::FindingReported(_)
+            | Event::AttentionResolved(_) => {}
         }
     }
 }

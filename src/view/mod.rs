@@ -9,6 +9,7 @@ mod order;
 pub mod owed;
 mod shop;
 mod stock;
+pub mod story;
 #[cfg(test)]
 mod tests;
 mod totals;

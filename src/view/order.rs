@@ -3,6 +3,9 @@
 mod goods;
 mod money;
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::View;
@@ -17,7 +20,7 @@ pub use money::{CaptureView, MoneyView, RefundView};
 /// One order.
 ///
 /// Shape: see `docs/protocol.md`. Units: moments in milliseconds since 1970, money in minor units.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderView {
     /// The order.
     pub order_id: OrderId,
@@ -77,6 +80,20 @@ pub struct OrderView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Placed(pub Address);
 
+impl JsonSchema for Placed {
+    fn schema_name() -> Cow<'static, str> {
+        "Address".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Where an event stands: `<sequence>.<index>`.",
+            "type": "string",
+            "pattern": "^[0-9]+\\.[0-9]+$",
+        })
+    }
+}
+
 impl Serialize for Placed {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
@@ -85,13 +102,13 @@ impl Serialize for Placed {
 
 impl<'de> Deserialize<'de> for Placed {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        let text = Cow::<str>::deserialize(deserializer)?;
         text.parse().map(Self).map_err(serde::de::Error::custom)
     }
 }
 
 /// One line of an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LineView {
     /// The SKU.
     pub sku: Sku,
@@ -102,7 +119,7 @@ pub struct LineView {
 }
 
 /// What is known of an order's money.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentView {
     /// The last attempt.
     pub attempt: u8,
@@ -242,6 +259,8 @@ impl OrderView {
             | Event::RefundNoted(_)
             | Event::CancelRequested(_)
             | Event::HoldExpired(_)
+            | Event::FindingReported(_)
+            | Event::AttentionResolved(_)
             | Event::OrderPlaced(_)
             | Event::OrderRejected(_)
             | Event::Opened(_)

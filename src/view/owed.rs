@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
@@ -10,7 +11,7 @@ use crate::domain::{
 };
 
 /// One attempt that somebody has to make.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Owed {
     /// The order.
     pub order_id: OrderId,
@@ -42,7 +43,7 @@ pub struct Owed {
 }
 
 /// Which way money goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Way {
     /// To us.
@@ -64,7 +65,9 @@ pub enum Way {
 /// What is owed a call: the money of an order, or one of its refunds.
 ///
 /// Shape: the order's id, and for a refund `-r` and its number behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct Debt {
     /// The order.
     pub order_id: OrderId,
@@ -222,7 +225,9 @@ pub fn change((sequence, made): (Sequence, Timestamp), record: &Recorded) -> Opt
         | Event::OrderReinstated(_)
         | Event::ReturnReceived(_)
         | Event::CommandRejected(_)
-        | Event::AttentionRaised(_) => None,
+        | Event::AttentionRaised(_)
+        | Event::FindingReported(_)
+        | Event::AttentionResolved(_) => None,
     }
 }
 

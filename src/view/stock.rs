@@ -1,5 +1,6 @@
 //! One SKU, as a reader sees it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::View;
@@ -11,7 +12,7 @@ use crate::domain::{
 /// One SKU: what it is sold as, and what there is of it.
 ///
 /// Shape: see `docs/protocol.md`. Units: moments in milliseconds since 1970, money in minor units.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StockView {
     /// The SKU.
     pub sku: Sku,
@@ -109,7 +110,9 @@ impl StockView {
             | Event::RefundUnknown(_)
             | Event::RefundNoted(_)
             | Event::CommandRejected(_)
-            | Event::AttentionRaised(_) => Ok(()),
+            | Event::AttentionRaised(_)
+            | Event::FindingReported(_)
+            | Event::AttentionResolved(_) => Ok(()),
         }
     }
 

@@ -10,6 +10,7 @@ mod payload;
 mod tests;
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -56,7 +57,7 @@ pub struct Arrival<'a> {
 }
 
 /// What a payload holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Envelope<B> {
     /// Names the command.
@@ -66,6 +67,7 @@ pub struct Envelope<B> {
     pub market: Option<Text>,
     /// The trace it belongs to, when that is not the message's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub traceparent: Option<SmolStr>,
     /// What is wanted.
     pub body: B,
@@ -224,6 +226,10 @@ fn read_body(
         CommandKind::RefundOrder => read_as(Command::RefundOrder, encoding, payload, market),
         CommandKind::RecordRefund => read_as(Command::RecordRefund, encoding, payload, market),
         CommandKind::ReturnLines => read_as(Command::ReturnLines, encoding, payload, market),
+        CommandKind::ReportFinding => read_as(Command::ReportFinding, encoding, payload, market),
+        CommandKind::ResolveAttention => {
+            read_as(Command::ResolveAttention, encoding, payload, market)
+        }
     }
 }
 
@@ -358,6 +364,8 @@ impl Serialize for Body<'_> {
             Command::RefundOrder(body) => body.serialize(serializer),
             Command::RecordRefund(body) => body.serialize(serializer),
             Command::ReturnLines(body) => body.serialize(serializer),
+            Command::ReportFinding(body) => body.serialize(serializer),
+            Command::ResolveAttention(body) => body.serialize(serializer),
         }
     }
 }

@@ -52,8 +52,59 @@ pub struct Commit {
 
 /// A message that is no commit this build can read.
 #[derive(Debug, thiserror::Error)]
-#[error("the commit cannot be read: {0}")]
-pub struct DecodeError(String);
+pub enum DecodeError {
+    /// It is no commit, or a damaged one.
+    #[error("the commit cannot be read: {0}")]
+    Unreadable(String),
+    /// A newer build wrote it. Nothing is wrong with the log.
+    #[error("{found} is not known to this build ({build}); a newer one wrote it",
+        build = env!("CARGO_PKG_VERSION"))]
+    Newer {
+        /// What stands there.
+        found: String,
+    },
+}
+
+/// A commit that cannot be read, with its place.
+#[derive(Debug, thiserror::Error)]
+#[error("at sequence {sequence} of the log")]
+pub struct UnreadCommit {
+    /// Where it stands.
+    pub sequence: Sequence,
+    /// What is wrong with it.
+    #[source]
+    pub source: DecodeError,
+}
+
+impl DecodeError {
+    /// Whether a newer build can read it.
+    #[must_use]
+    pub const fn is_newer(&self) -> bool {
+        matches!(self, Self::Newer { .. })
+    }
+}
+
+/// The version alone, of a commit whose other fields may be unlike ours.
+#[derive(Deserialize)]
+struct VersionOnly {
+    v: u64,
+}
+
+/// What serde says of a word that is in none of our lists. A newer build has longer ones.
+const UNKNOWN_WORD: &str = "unknown variant `";
+
+/// Why a payload is no commit.
+fn why_not(payload: &[u8], problem: String) -> DecodeError {
+    let version = VersionOnly::deserialize(&mut message_pack(payload));
+    if let Some(v) = version.ok().map(|read| read.v).filter(|v| VERSION < *v) {
+        return DecodeError::Newer { found: format!("a commit of version {v}") };
+    }
+    let word = problem.split_once(UNKNOWN_WORD).and_then(|(_, rest)| rest.split_once('`'));
+    match word {
+        Some((word, _)) => DecodeError::Newer { found: format!("the word `{word}` in an event") },
+        None => DecodeError::Unreadable(problem),
+    }
+}
 
 #[derive(Deserialize)]
 struct CommitShape {
@@ -112,11 +163,11 @@ impl Commit {
     /// The caller stops: what it cannot read has happened all the same.
     pub fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
         let shape = CommitShape::deserialize(&mut message_pack(payload))
-            .map_err(|error| DecodeError(error.to_string()))?;
+            .map_err(|error| why_not(payload, error.to_string()))?;
         let Events { version, records } = shape.events;
         if shape.v != version {
             let why = format!("version {}, and its events are those of {version}", shape.v);
-            return Err(DecodeError(why));
+            return Err(why_not(payload, why));
         }
         let head = CommitHead {
             epoch: shape.epoch,
@@ -125,7 +176,21 @@ impl Commit {
             position: shape.position,
             prev_hash: shape.prev_hash,
         };
-        Ok(Self { head, events: records.into_iter().map(|read| read.0).collect() })
+        let mut events = Vec::with_capacity(records.len());
+        for (index, ReadRecord(record)) in records.into_iter().enumerate() {
+            let newer = |shape| DecodeError::Newer { found: format!("event {index}, {shape},") };
+            events.push(record.map_err(newer)?);
+        }
+        Ok(Self { head, events })
+    }
+
+    /// Reads the commit at `sequence`.
+    ///
+    /// # Errors
+    ///
+    /// [`UnreadCommit`]: see [`Commit::decode`].
+    pub fn decode_at(sequence: Sequence, payload: &[u8]) -> Result<Self, UnreadCommit> {
+        Self::decode(payload).map_err(|source| UnreadCommit { sequence, source })
     }
 }
 
@@ -185,7 +250,7 @@ impl CommitDraft {
         let mut serializer = rmp_serde::Serializer::new(&mut self.events).with_struct_map();
         Record(record)
             .serialize(&mut serializer)
-            .map_err(|error| DecodeError(error.to_string()))?;
+            .map_err(|error| DecodeError::Unreadable(error.to_string()))?;
         self.count = self.count.saturating_add(1);
         Ok(())
     }
@@ -196,7 +261,7 @@ impl CommitDraft {
     ///
     /// What the encoder says; writing to memory does not fail.
     pub fn seal(&mut self, head: &CommitHead) -> Result<Bytes, DecodeError> {
-        let wrong = |error: &dyn fmt::Display| DecodeError(error.to_string());
+        let wrong = |error: &dyn fmt::Display| DecodeError::Unreadable(error.to_string());
         let count = std::mem::take(&mut self.count);
         let mut plain = Vec::with_capacity(self.events.len().saturating_add(HEAD_BYTES));
         write_array_len(&mut plain, count).map_err(|error| wrong(&error))?;

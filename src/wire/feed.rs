@@ -4,21 +4,30 @@
 //! `<sequence>.<index>`. JSON, or MessagePack with ids as text.
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::encoding::{Encoding, EncodingError};
 use super::event::{event_data, version};
 use super::headers;
+use super::schema::of;
 use crate::domain::{Address, CommandId, Recorded, Source, Timestamp};
 
-#[derive(Serialize)]
+/// One event, with its place in the log.
+#[derive(Serialize, JsonSchema)]
 struct FeedMessage<'a, D> {
     r#type: &'static str,
     v: u16,
+    /// Where the event stands in the log: `<sequence>.<index>`.
+    #[schemars(regex(pattern = r"^[0-9]+\.[0-9]+$"))]
     event: String,
+    /// When its commit was made. Units: milliseconds since 1970.
     at_ms: Timestamp,
+    /// The command it came of; absent for what nobody asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<CommandId>,
+    /// Who sent the command.
     source: &'a Source,
     data: D,
 }
@@ -58,4 +67,18 @@ pub fn feed_message(
         headers.push((headers::TRACEPARENT, trace.as_str().to_owned()));
     }
     Ok((payload, headers))
+}
+
+/// What the message of a type of event looks like, whose data has a schema of its own.
+pub(super) fn feed_schema(kind: &str, version: u16, data: &str) -> Value {
+    let mut schema = of::<FeedMessage<'_, Value>>();
+    let pinned = [
+        ("type", json!({"description": "The type of the event.", "const": kind})),
+        ("v", json!({"description": "The version of its data.", "const": version})),
+        ("data", json!({"$ref": data})),
+    ];
+    if let Some(fields) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        fields.extend(pinned.map(|(name, field)| (name.to_owned(), field)));
+    }
+    schema
 }

@@ -3,6 +3,7 @@
 //! Shape: `{v, commit, delta, on_hand, reserved, available}`, MessagePack.
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::market::LedgerEntry;
@@ -11,8 +12,9 @@ use crate::domain::market::LedgerEntry;
 const VERSION: u64 = 1;
 
 /// One entry as it is on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ledger {
+    #[schemars(extend("const" = VERSION))]
     v: u64,
     /// Number of the commit it belongs to.
     pub commit: u64,

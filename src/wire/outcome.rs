@@ -3,6 +3,7 @@
 //! Shape: `{command_id?, result, event_seq?, event_index?, refusal?, message?, field?, advice?,
 //! retry_after_ms?}` in the encoding of the command. Ids are text in both encodings.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Address, CommandId, Refusal, Sequence};
@@ -11,7 +12,7 @@ use crate::domain::{Address, CommandId, Refusal, Sequence};
 ///
 /// Whatever carries an `event_seq` is durable: it is in the log at that address, and reading the
 /// log anew gives the same answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Outcome {
     /// The command, when its id could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,7 +43,7 @@ pub struct Outcome {
 }
 
 /// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeKind {
     /// It led to events.

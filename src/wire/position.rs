@@ -1,6 +1,7 @@
 //! How far a follower has come, written in the same batch as what it wrote.
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Sequence;
@@ -9,7 +10,7 @@ use crate::domain::Sequence;
 ///
 /// Shape: `{"event_seq": 1042, "event_index": 0, "epoch": 3, "number": 77, "nonce": "…"}`, JSON.
 /// A reader that needs at least sequence N waits until `event_seq` is N or more.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Position {
     /// The last commit that is wholly reflected.
     pub event_seq: Sequence,

@@ -45,8 +45,8 @@ struct Head {
 /// A commit that does not follow.
 #[derive(Debug, thiserror::Error)]
 pub enum FoldError {
-    /// It is no commit.
-    #[error(transparent)]
+    /// It is no commit, or one of a newer build.
+    #[error("it cannot be folded")]
     Unreadable(#[from] DecodeError),
     /// It is not the next one.
     #[error("the chain is broken: {0}")]

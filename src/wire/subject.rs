@@ -1,5 +1,7 @@
 //! Subjects, streams and buckets of one market: the only place where they are spelled.
 
+mod template;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -101,6 +103,21 @@ impl Subjects {
         format!("kassa_{}_{view}", self.market)
     }
 
+    /// The bucket of a view that was built for the n-th time. The first is the view's own.
+    #[must_use]
+    pub fn generation(&self, view: &str, generation: u32) -> String {
+        match generation {
+            0 | 1 => self.bucket(view),
+            later => format!("{}_{later}", self.bucket(view)),
+        }
+    }
+
+    /// The bucket that says which bucket each view is read from.
+    #[must_use]
+    pub fn aliases(&self) -> String {
+        self.bucket("views")
+    }
+
     /// The bucket in which every market keeps its leases.
     #[must_use]
     pub const fn lease_bucket() -> &'static str {
@@ -170,6 +187,13 @@ impl Subjects {
     pub fn ask(&self, source: &Source, kind: CommandKind) -> String {
         let (entity, verb) = kind.entity_and_verb();
         format!("kassa.{}.ask.{source}.{entity}.{verb}", self.market)
+    }
+
+    /// Where a command that was published there can be requested.
+    #[must_use]
+    pub fn ask_instead_of(&self, command: &str) -> Option<String> {
+        let rest = command.strip_prefix(&format!("kassa.{}.cmd.", self.market))?;
+        Some(format!("kassa.{}.ask.{rest}", self.market))
     }
 
     /// Every published command.

@@ -1,12 +1,13 @@
 //! What a timer says when it fires.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Timestamp;
 use crate::view::owed::Debt;
 
 /// The retry of a payment or of a refund is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RetryDue {
     /// What it is an attempt at.
     #[serde(flatten)]

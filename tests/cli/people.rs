@@ -18,8 +18,12 @@ fn an_order_is_placed_watched_shown_and_fulfilled() {
     let order = dev.tells(&["order", "show", order_id, "--at-least", &event_seq]);
     assert_eq!((&order["state"], &order["shipment_ref"]), (&"fulfilled".into(), &"DHL-1".into()));
     let history = dev.tells(&["events", "history", order_id]);
-    let kinds: Vec<_> =
-        history.as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();
+    let kinds: Vec<_> = history["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["type"].as_str().unwrap())
+        .collect();
     assert_eq!(kinds.first(), Some(&"order_placed"));
     assert_eq!(kinds.last(), Some(&"order_fulfilled"));
     assert_eq!(kinds.iter().filter(|kind| **kind == "stock_deducted").count(), 2);

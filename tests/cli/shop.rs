@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -26,6 +27,8 @@ pub(crate) fn kassa(arguments: &[&str]) -> Command {
 struct Opened {
     child: Child,
     banner: String,
+    /// Collects what it says after its banner.
+    said: Option<JoinHandle<String>>,
     after: Duration,
 }
 
@@ -42,8 +45,13 @@ impl Opened {
             assert_ne!(lines.read_line(&mut banner).unwrap(), 0, "it ended:\n{banner}");
         }
         // Somebody has to read on, or it would wait for its own words.
-        std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
-        Self { child, banner, after: begun.elapsed() }
+        let said = std::thread::spawn(move || {
+            let mut said = Vec::new();
+            // What was read until then is what it said.
+            let _ = lines.read_to_end(&mut said);
+            String::from_utf8_lossy(&said).into_owned()
+        });
+        Self { child, banner, said: Some(said), after: begun.elapsed() }
     }
 
     /// The first address in the banner.
@@ -148,6 +156,18 @@ impl Dev {
             assert!(begun.elapsed() < PATIENCE, "it does not end");
             std::thread::yield_now();
         }
+    }
+
+    /// Waits until it ends by itself; returns its exit status and what it said.
+    pub(crate) fn ended(mut self) -> (i32, String) {
+        let begun = Instant::now();
+        while self.opened.child.try_wait().unwrap().is_none() {
+            assert!(begun.elapsed() < PATIENCE, "it does not end");
+            std::thread::yield_now();
+        }
+        let status = self.opened.child.wait().unwrap();
+        let said = self.opened.said.take().map(|said| said.join().unwrap());
+        (status.code().unwrap(), said.unwrap_or_default())
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -3,14 +3,15 @@
 use kassa::domain::{
     AdjustStock, CancelOrder, ChangePaymentMethod, Command, CommandKind, CountStock, DelistSku,
     FulfilOrder, LINES_MAX, ListSku, PlaceOrder, ReceiveStock, RecordPayment, RecordRefund,
-    RefundOrder, RepriceSku, ReturnLines,
+    RefundOrder, ReportFinding, RepriceSku, ResolveAttention, ReturnLines,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::parts::{
-    amount, currency, delta, line, line_units, maybe, order_id, payment_result, price, quantity,
-    refund_result, returned_line, sequence, sku, text, token,
+    amount, attention_action, currency, delta, finding_kind, item_kind, line, line_units, maybe,
+    order_id, payment_result, price, quantity, refund_result, returned_line, sequence, sku, text,
+    token,
 };
 
 pub(crate) fn command() -> impl Strategy<Value = Command> {
@@ -110,6 +111,22 @@ pub(crate) fn of_kind(kind: CommandKind) -> BoxedStrategy<Command> {
             .prop_map(|(order_id, return_ref, lines)| ReturnLines { order_id, return_ref, lines })
             .prop_map(Command::ReturnLines)
             .boxed(),
+        CommandKind::ReportFinding => (finding_kind(), token(), text())
+            .prop_map(|(kind, id, reason)| ReportFinding { kind, id, reason })
+            .prop_map(Command::ReportFinding)
+            .boxed(),
+        CommandKind::ResolveAttention => {
+            (item_kind(), token(), attention_action(), text(), token())
+                .prop_map(|(kind, id, action, reason, by)| ResolveAttention {
+                    kind,
+                    id,
+                    action,
+                    reason,
+                    by,
+                })
+                .prop_map(Command::ResolveAttention)
+                .boxed()
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! Any event, any record, any commit.
 
 use kassa::domain::{
-    AttentionKind, AttentionRaised, CancelReason, CancelRequested, CommandRejected, Event,
-    HoldExpired, Opened, OrderCancelled, OrderConfirmed, OrderFulfilled, OrderPlaced,
-    OrderReinstated, OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted,
-    PaymentRefunded, PaymentRequested, PaymentUnknown, Recorded, RefundFailed, RefundNoted,
-    RefundReason, RefundRequested, RefundUnknown, Retry, ReturnReceived, ShortageFound,
-    SkuDelisted, SkuListed, SkuRepriced, StockAdjusted, StockHeld, StockReceived,
+    AttentionKind, AttentionRaised, AttentionResolved, CancelReason, CancelRequested,
+    CommandRejected, Event, FindingReported, HoldExpired, Opened, OrderCancelled, OrderConfirmed,
+    OrderFulfilled, OrderPlaced, OrderReinstated, OrderRejected, PaymentAbandoned, PaymentCaptured,
+    PaymentFailed, PaymentNoted, PaymentRefunded, PaymentRequested, PaymentUnknown, Recorded,
+    RefundFailed, RefundNoted, RefundReason, RefundRequested, RefundUnknown, Retry, ReturnReceived,
+    ShortageFound, SkuDelisted, SkuListed, SkuRepriced, StockAdjusted, StockHeld, StockReceived,
     payment::AttemptRequest, payment::DeclineClass,
 };
 use kassa::wire::{Commit, CommitHead, Hash};
@@ -14,9 +14,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::parts::{
-    amount, command_id, currency, delta, fingerprint, line, line_units, maybe, moment, order_id,
-    payment_result, price, quantity, refund_result, refusal, returned_line, sequence, sku, source,
-    text, token, trace,
+    amount, attention_action, command_id, currency, delta, finding_kind, fingerprint, item_kind,
+    line, line_units, maybe, moment, order_id, payment_result, price, quantity, refund_result,
+    refusal, returned_line, sequence, sku, source, text, token, trace,
 };
 
 pub(crate) fn commit() -> impl Strategy<Value = Commit> {
@@ -176,6 +176,18 @@ fn of_orders_ending() -> impl Strategy<Value = Event> {
         (kinds, order_id(), text())
             .prop_map(|(kind, order_id, reason)| AttentionRaised { kind, order_id, reason })
             .prop_map(Event::AttentionRaised),
+        (finding_kind(), token(), text())
+            .prop_map(|(kind, id, reason)| FindingReported { kind, id, reason })
+            .prop_map(Event::FindingReported),
+        (item_kind(), token(), attention_action(), text(), token())
+            .prop_map(|(kind, id, action, reason, by)| AttentionResolved {
+                kind,
+                id,
+                action,
+                reason,
+                by,
+            })
+            .prop_map(Event::AttentionResolved),
     ]
 }
 

@@ -1,9 +1,10 @@
 //! Any value of the types that commands and events are made of, limits included.
 
 use kassa::domain::{
-    Address, Amount, CommandId, Currency, Fingerprint, LineUnits, OrderId, OrderLine,
-    PaymentResult, Price, PriceChange, Quantity, RefundResult, Refusal, ReturnedLine, Sequence,
-    Shortfall, Sku, Source, Text, Timestamp, Token, TraceParent, stock::StockDelta,
+    Address, Amount, AttentionAction, CommandId, Currency, FindingKind, Fingerprint, ItemKind,
+    LineUnits, OrderId, OrderLine, PaymentResult, Price, PriceChange, Quantity, RefundResult,
+    Refusal, ReturnedLine, Sequence, Shortfall, Sku, Source, Text, Timestamp, Token, TraceParent,
+    stock::StockDelta,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -205,4 +206,16 @@ fn refusal_of_order() -> impl Strategy<Value = Refusal> {
 /// A value that may be absent.
 pub(crate) fn maybe<S: Strategy>(value: S) -> impl Strategy<Value = Option<S::Value>> {
     option::of(value)
+}
+
+pub(crate) fn finding_kind() -> impl Strategy<Value = FindingKind> {
+    prop::sample::select(vec![FindingKind::ViewDiffers, FindingKind::LogViolation])
+}
+
+pub(crate) fn attention_action() -> impl Strategy<Value = AttentionAction> {
+    prop::sample::select(vec![AttentionAction::Retry, AttentionAction::Discard])
+}
+
+pub(crate) fn item_kind() -> impl Strategy<Value = ItemKind> {
+    prop::sample::select(ItemKind::ALL.to_vec())
 }

@@ -14,6 +14,7 @@ use kassa::domain::{
 };
 use kassa::wire::{Commit, SHAPES, event_as_json};
 
+use crate::attention::of_attention;
 use crate::shelf::{Golden, alike, none_unread, standing};
 use crate::things::{
     NOON, amount, asked, currency, encode, head, order, plain, price, sku, text, token, units,
@@ -28,6 +29,7 @@ pub(crate) fn every_shape() -> Vec<(&'static str, u16, Event)> {
     rows.extend(of_orders());
     rows.extend(of_money());
     rows.extend(of_money_back());
+    rows.extend(of_attention());
     rows
 }
 

@@ -5,6 +5,8 @@
 //! `KASSA_WRITE_GOLDEN=1 cargo test --test golden`, which leaves alone whatever exists.
 
 #[cfg(test)]
+mod attention;
+#[cfg(test)]
 mod commits;
 #[cfg(test)]
 mod events;

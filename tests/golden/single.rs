@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use kassa::domain::market::{Intent, LedgerEntry};
 use kassa::domain::{
-    Address, AdjustStock, CancelOrder, ChangePaymentMethod, Command, CommandKind, CountStock,
-    DelistSku, Event, FulfilOrder, ListSku, PaymentResult, PlaceOrder, ReceiveStock, RecordPayment,
-    RecordRefund, Recorded, RefundOrder, RefundResult, Refusal, RepriceSku, ReturnLines,
-    ReturnedLine, Sequence, Shortfall, stock::StockDelta,
+    Address, AdjustStock, AttentionAction, CancelOrder, ChangePaymentMethod, Command, CommandKind,
+    CountStock, DelistSku, Event, FindingKind, FulfilOrder, ItemKind, ListSku, PaymentResult,
+    PlaceOrder, ReceiveStock, RecordPayment, RecordRefund, Recorded, RefundOrder, RefundResult,
+    Refusal, ReportFinding, RepriceSku, ResolveAttention, ReturnLines, ReturnedLine, Sequence,
+    Shortfall, stock::StockDelta,
 };
 use kassa::wire::{
     Arrival, Encoding, Ledger, Outcome, OutcomeKind, Outgoing, Position, Subjects, feed_message,
@@ -99,6 +100,18 @@ fn every_command() -> Vec<Command> {
             order_id,
             return_ref: token("rma-17"),
             lines: vec![ReturnedLine { sku: mug(), quantity: units(2), restock: 1 }],
+        }),
+        Command::ReportFinding(ReportFinding {
+            kind: FindingKind::ViewDiffers,
+            id: token("orders"),
+            reason: text("1 of 2 keys of kassa_main_orders differ"),
+        }),
+        Command::ResolveAttention(ResolveAttention {
+            kind: ItemKind::RefundFailed,
+            id: token(&order_id.to_string()),
+            action: AttentionAction::Retry,
+            reason: text("the buyer has another account"),
+            by: token("ada"),
         }),
     ]
 }

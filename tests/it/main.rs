@@ -19,6 +19,10 @@ mod lost_answers;
 #[cfg(test)]
 mod payer;
 #[cfg(test)]
+mod permissions;
+#[cfg(test)]
+mod rebuilds;
+#[cfg(test)]
 mod refunds;
 #[cfg(test)]
 mod retries;

@@ -105,3 +105,17 @@ async fn commands_with_no_outcome_or_two_are_found() {
 async fn messages_that_are_missing_strange_or_out_of_order_are_found() {
     find_all(messages::FAULTS).await;
 }
+
+#[tokio::test]
+async fn what_a_later_build_wrote_is_no_fault_and_ends_the_proof() {
+    for (write, says) in messages::NEWER {
+        let mut story = Story::of(&good_log().await.entries());
+        let at = write(&mut story);
+        let verified = verify(story.written()).await;
+        assert_eq!(verified.violations, [], "{says}");
+        let newer = verified.newer.as_ref().unwrap();
+        assert_eq!(newer.sequence, at.sequence);
+        assert!(newer.what.contains(says), "{newer:?}");
+        assert!(!verified.holds(), "what was not read is not proved");
+    }
+}

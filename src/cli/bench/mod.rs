@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::output::{Show, pairs};
 use super::session::{Session, connection_options};
 use super::sku::usage;
+use super::when;
 use crate::bench::{
     ChildCommand, DuelOptions, DuelReport, Embedded, EngineOptions, EngineReport, Load, Nodes,
     OrdersOptions, Pace, Report, Servers, Summary, WorldOptions, bench_engine, bench_orders, duel,
@@ -52,7 +53,7 @@ struct OrdersArguments {
     #[arg(long, value_name = "N")]
     orders: Option<u64>,
     /// For how long buyers come, as in 30s
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = when::span)]
     duration: Option<Duration>,
     /// Buyers a second, whether those before them are served or not
     #[arg(long, value_name = "R", conflicts_with = "concurrency")]
@@ -149,19 +150,6 @@ enum IntakeArgument {
     Ask,
     /// Published: the answer is that it is stored.
     Publish,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no time such as 500ms, 30s or 2m");
-    let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-    let (number, unit) = text.split_at_checked(digits).ok_or_else(wrong)?;
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    match unit {
-        "ms" => Ok(Duration::from_millis(number)),
-        "s" => Ok(Duration::from_secs(number)),
-        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
-        _ => Err(wrong()),
-    }
 }
 
 pub(super) async fn bench(session: &Session, arguments: BenchArguments) -> Result<(), Failure> {
@@ -335,20 +323,5 @@ impl Show for EngineReport {
             ("until confirmed", latency(&self.latency)),
             ("confirmed", self.confirmed.to_string()),
         ])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_has_a_unit() {
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        for bad in ["", "30", "s", "3h", "-1s"] {
-            assert!(duration(bad).is_err(), "{bad}");
-        }
     }
 }

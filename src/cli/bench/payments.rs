@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{ServerArguments, duration, ephemeral, world};
+use super::{ServerArguments, ephemeral, when, world};
 use crate::bench::{PaymentsOptions, PaymentsReport, Shares, bench_payments};
 use crate::cli::codes::Code;
 use crate::cli::failure::Failure;
@@ -36,7 +36,7 @@ pub(super) struct PaymentsArguments {
     #[arg(long, value_name = "F", default_value_t = 20)]
     compress: u32,
     /// How long the provider is out, in the shop's own time, once a third of the orders is placed
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "3m")]
+    #[arg(long, value_name = "TIME", value_parser = when::span, default_value = "3m")]
     outage: Duration,
     /// Of 100 charges: declined as if the provider were not well
     #[arg(long, value_name = "P", default_value_t = 3)]

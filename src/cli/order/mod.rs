@@ -11,10 +11,11 @@ use super::money;
 use super::output::{self, Format};
 use super::session::{Connected, Session};
 use super::sku::usage;
+use super::watch::ViewWatch;
 use super::when;
 use crate::domain::{
     Amount, CancelOrder, ChangePaymentMethod, Command, Currency, FulfilOrder, OrderId, RefundOrder,
-    ReturnLines, Sequence, Source, Text, Token,
+    ReturnLines, Source, Text, Token,
 };
 use crate::port::{Clock, SystemClock, new_uuid};
 use crate::view::OrderView;
@@ -173,12 +174,10 @@ fn is_open(order: &OrderView) -> bool {
 }
 
 async fn watch(session: &Session, connected: &Connected, order_id: OrderId) -> Result<(), Failure> {
-    let view = connected.view("orders").await?;
     let key = Subjects::order_key(order_id);
-    let mut watch = view.watch(&key, Sequence::START).await.map_err(anyhow::Error::from)?;
+    let mut watch = ViewWatch::open(connected, ("orders", &key)).await?;
     loop {
-        for (_, order) in watch.next::<OrderView>().await.map_err(anyhow::Error::from)? {
-            let Some(order) = order else { continue };
+        for order in watch.next::<OrderView>().await? {
             match session.format {
                 Format::Table => output::line(&format!(
                     "{}  {}  {}",

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use schemars::JsonSchema;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -13,7 +14,7 @@ use crate::domain::{Currency, OrderId, Price, Quantity, Sku, Text, Token};
 pub const LINES_MAX: usize = 100;
 
 /// See [`super::Command::PlaceOrder`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlaceOrder {
     /// Chosen by the edge; placing it again with the same body is the same order.
@@ -22,6 +23,7 @@ pub struct PlaceOrder {
     pub customer_ref: Token,
     /// What is bought: 1 to [`LINES_MAX`] lines.
     #[serde(deserialize_with = "lines")]
+    #[schemars(length(min = 1, max = LINES_MAX))]
     pub lines: Vec<OrderLine>,
     /// The currency of every price in it.
     pub currency: Currency,
@@ -30,7 +32,7 @@ pub struct PlaceOrder {
 }
 
 /// One line of a basket.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderLine {
     /// The SKU.
@@ -42,7 +44,7 @@ pub struct OrderLine {
 }
 
 /// See [`super::Command::CancelOrder`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancelOrder {
     /// The order.
@@ -52,7 +54,7 @@ pub struct CancelOrder {
 }
 
 /// See [`super::Command::FulfilOrder`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FulfilOrder {
     /// The order.
@@ -61,11 +63,12 @@ pub struct FulfilOrder {
     pub shipment_ref: Token,
     /// What left; everything that has not left before when absent.
     #[serde(default, deserialize_with = "some_lines", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = LINES_MAX))]
     pub lines: Option<Vec<LineUnits>>,
 }
 
 /// Units of one SKU.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LineUnits {
     /// The SKU.
@@ -75,7 +78,7 @@ pub struct LineUnits {
 }
 
 /// See [`super::Command::ReturnLines`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReturnLines {
     /// The order.
@@ -84,11 +87,12 @@ pub struct ReturnLines {
     pub return_ref: Token,
     /// What came back, and what inspecting it said: 1 to [`LINES_MAX`] lines, one a SKU.
     #[serde(deserialize_with = "lines")]
+    #[schemars(length(min = 1, max = LINES_MAX))]
     pub lines: Vec<ReturnedLine>,
 }
 
 /// Units of one SKU that came back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReturnedLine {
     /// The SKU.

@@ -1,11 +1,12 @@
 //! What is asked for and told about money.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Amount, Currency, OrderId, Text, Token};
 
 /// See [`super::Command::RecordPayment`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordPayment {
     /// The order.
@@ -19,7 +20,7 @@ pub struct RecordPayment {
 }
 
 /// What a gateway said about one attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum PaymentResult {
     /// The money is ours.
@@ -47,7 +48,7 @@ pub enum PaymentResult {
 }
 
 /// What a gateway said about one attempt to give money back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum RefundResult {
     /// The money is the buyer's again, or on its way.
@@ -71,7 +72,7 @@ pub enum RefundResult {
 }
 
 /// See [`super::Command::ChangePaymentMethod`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangePaymentMethod {
     /// The order.
@@ -82,7 +83,7 @@ pub struct ChangePaymentMethod {
 }
 
 /// See [`super::Command::RefundOrder`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefundOrder {
     /// The order.
@@ -101,7 +102,7 @@ pub struct RefundOrder {
 }
 
 /// See [`super::Command::RecordRefund`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordRefund {
     /// The order.

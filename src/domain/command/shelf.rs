@@ -1,5 +1,6 @@
 //! What the catalogue and the warehouse ask for.
 
+use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -7,7 +8,7 @@ use crate::domain::stock::{Stock, StockDelta, whole_number};
 use crate::domain::{Currency, Price, Quantity, Sequence, Sku, Text, Token};
 
 /// See [`super::Command::ListSku`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListSku {
     /// The SKU.
@@ -24,7 +25,7 @@ pub struct ListSku {
 }
 
 /// See [`super::Command::RepriceSku`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RepriceSku {
     /// The SKU.
@@ -34,7 +35,7 @@ pub struct RepriceSku {
 }
 
 /// See [`super::Command::DelistSku`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DelistSku {
     /// The SKU.
@@ -42,7 +43,7 @@ pub struct DelistSku {
 }
 
 /// See [`super::Command::ReceiveStock`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiveStock {
     /// The SKU.
@@ -54,7 +55,7 @@ pub struct ReceiveStock {
 }
 
 /// See [`super::Command::AdjustStock`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdjustStock {
     /// The SKU.
@@ -68,13 +69,14 @@ pub struct AdjustStock {
 }
 
 /// See [`super::Command::CountStock`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CountStock {
     /// The SKU.
     pub sku: Sku,
     /// Units on the shelf.
     #[serde(deserialize_with = "counted_units")]
+    #[schemars(range(max = Stock::UNITS_MAX))]
     pub counted: u64,
     /// The `event_seq` of the stock view that the count was compared with. When given, a change
     /// since then refuses the count instead of overwriting it.

@@ -8,9 +8,14 @@ mod money;
 mod orders;
 mod shelf;
 
+use schemars::JsonSchema;
+
 use super::{CommandId, Fingerprint, OrderId, Sku, Source, TraceParent};
 
-pub use market::{AttentionKind, AttentionRaised, CommandRejected, Opened};
+pub use market::{
+    AttentionAction, AttentionKind, AttentionRaised, AttentionResolved, CommandRejected,
+    FindingKind, FindingReported, ItemKind, Opened,
+};
 pub use money::{
     PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted, PaymentRefunded,
     PaymentRequested, PaymentUnknown, RefundFailed, RefundNoted, RefundReason, RefundRequested,
@@ -39,7 +44,7 @@ pub struct Recorded {
 }
 
 /// A fact.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
 pub enum Event {
     /// A committer opened the market; what follows is written by it alone.
     Opened(Opened),
@@ -107,6 +112,10 @@ pub enum Event {
     CommandRejected(CommandRejected),
     /// Something that a human must look at.
     AttentionRaised(AttentionRaised),
+    /// Whoever checks the shop found something that a human must look at.
+    FindingReported(FindingReported),
+    /// A human has looked at something, and said what is done about it.
+    AttentionResolved(AttentionResolved),
 }
 
 impl Event {
@@ -147,6 +156,8 @@ impl Event {
             Self::RefundNoted(_) => "refund_noted",
             Self::CommandRejected(_) => "command_rejected",
             Self::AttentionRaised(_) => "attention_raised",
+            Self::FindingReported(_) => "finding_reported",
+            Self::AttentionResolved(_) => "attention_resolved",
         }
     }
 
@@ -186,7 +197,9 @@ impl Event {
             | Self::StockReceived(_)
             | Self::StockAdjusted(_)
             | Self::ShortageFound(_)
-            | Self::CommandRejected(_) => None,
+            | Self::CommandRejected(_)
+            | Self::FindingReported(_)
+            | Self::AttentionResolved(_) => None,
         }
     }
 
@@ -226,7 +239,9 @@ impl Event {
             | Self::RefundUnknown(_)
             | Self::RefundNoted(_)
             | Self::CommandRejected(_)
-            | Self::AttentionRaised(_) => None,
+            | Self::AttentionRaised(_)
+            | Self::FindingReported(_)
+            | Self::AttentionResolved(_) => None,
         }
     }
 }

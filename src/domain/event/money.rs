@@ -1,5 +1,6 @@
 //! What the events of an order's money say.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::payment::{AttemptRequest, DeclineClass};
@@ -8,7 +9,7 @@ use crate::domain::{
 };
 
 /// See [`super::Event::PaymentCaptured`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentCaptured {
     /// The order.
     pub order_id: OrderId,
@@ -25,7 +26,7 @@ pub struct PaymentCaptured {
 }
 
 /// See [`super::Event::PaymentFailed`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentFailed {
     /// The order.
     pub order_id: OrderId,
@@ -43,7 +44,7 @@ pub struct PaymentFailed {
 }
 
 /// An attempt that is asked for now, and made later.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Retry {
     /// Which attempt of its order.
     pub attempt: u8,
@@ -55,7 +56,7 @@ pub struct Retry {
 }
 
 /// See [`super::Event::PaymentUnknown`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentUnknown {
     /// The order.
     pub order_id: OrderId,
@@ -69,7 +70,7 @@ pub struct PaymentUnknown {
 }
 
 /// See [`super::Event::PaymentRequested`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentRequested {
     /// The order.
     pub order_id: OrderId,
@@ -84,7 +85,7 @@ pub struct PaymentRequested {
 }
 
 /// See [`super::Event::PaymentAbandoned`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentAbandoned {
     /// The order.
     pub order_id: OrderId,
@@ -99,7 +100,7 @@ pub struct PaymentAbandoned {
 }
 
 /// See [`super::Event::PaymentNoted`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentNoted {
     /// The order.
     pub order_id: OrderId,
@@ -112,7 +113,7 @@ pub struct PaymentNoted {
 }
 
 /// See [`super::Event::RefundRequested`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RefundRequested {
     /// The order.
     pub order_id: OrderId,
@@ -139,7 +140,7 @@ pub struct RefundRequested {
 }
 
 /// What money is given back for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RefundReason {
     /// Somebody asked for it.
@@ -169,7 +170,7 @@ impl RefundReason {
 }
 
 /// See [`super::Event::PaymentRefunded`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentRefunded {
     /// The order.
     pub order_id: OrderId,
@@ -188,7 +189,7 @@ pub struct PaymentRefunded {
 }
 
 /// See [`super::Event::RefundFailed`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RefundFailed {
     /// The order.
     pub order_id: OrderId,
@@ -208,7 +209,7 @@ pub struct RefundFailed {
 }
 
 /// See [`super::Event::RefundUnknown`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RefundUnknown {
     /// The order.
     pub order_id: OrderId,
@@ -224,7 +225,7 @@ pub struct RefundUnknown {
 }
 
 /// See [`super::Event::RefundNoted`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RefundNoted {
     /// The order.
     pub order_id: OrderId,

@@ -1,5 +1,6 @@
 //! What the events of an order's life say.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::payment::AttemptRequest;
@@ -9,7 +10,7 @@ use crate::domain::{
 };
 
 /// See [`super::Event::OrderPlaced`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderPlaced {
     /// The order.
     pub order_id: OrderId,
@@ -35,7 +36,7 @@ pub struct OrderPlaced {
 }
 
 /// See [`super::Event::OrderRejected`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderRejected {
     /// The order.
     pub order_id: OrderId,
@@ -47,7 +48,7 @@ pub struct OrderRejected {
 }
 
 /// Units of one SKU that one order holds, held or no longer holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StockHeld {
     /// The SKU.
     pub sku: Sku,
@@ -58,7 +59,7 @@ pub struct StockHeld {
 }
 
 /// See [`super::Event::OrderConfirmed`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderConfirmed {
     /// The order.
     pub order_id: OrderId,
@@ -68,7 +69,7 @@ pub struct OrderConfirmed {
 }
 
 /// See [`super::Event::CancelRequested`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CancelRequested {
     /// The order.
     pub order_id: OrderId,
@@ -77,7 +78,7 @@ pub struct CancelRequested {
 }
 
 /// See [`super::Event::HoldExpired`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HoldExpired {
     /// The order.
     pub order_id: OrderId,
@@ -87,7 +88,7 @@ pub struct HoldExpired {
 }
 
 /// See [`super::Event::OrderCancelled`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderCancelled {
     /// The order.
     pub order_id: OrderId,
@@ -96,7 +97,7 @@ pub struct OrderCancelled {
 }
 
 /// What ended an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelReason {
     /// The provider will not pay.
@@ -123,7 +124,7 @@ impl CancelReason {
 }
 
 /// See [`super::Event::OrderFulfilled`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderFulfilled {
     /// The order.
     pub order_id: OrderId,
@@ -138,14 +139,14 @@ pub struct OrderFulfilled {
 }
 
 /// See [`super::Event::OrderReinstated`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderReinstated {
     /// The order.
     pub order_id: OrderId,
 }
 
 /// See [`super::Event::ReturnReceived`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReturnReceived {
     /// The order.
     pub order_id: OrderId,

@@ -1,12 +1,13 @@
 //! What the events of the catalogue and the warehouse say.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::stock::StockDelta;
 use crate::domain::{Currency, OrderId, Price, Quantity, Sku, Text, Token};
 
 /// See [`super::Event::SkuListed`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SkuListed {
     /// The SKU.
     pub sku: Sku,
@@ -22,7 +23,7 @@ pub struct SkuListed {
 }
 
 /// See [`super::Event::SkuRepriced`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SkuRepriced {
     /// The SKU.
     pub sku: Sku,
@@ -31,14 +32,14 @@ pub struct SkuRepriced {
 }
 
 /// See [`super::Event::SkuDelisted`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SkuDelisted {
     /// The SKU.
     pub sku: Sku,
 }
 
 /// See [`super::Event::StockReceived`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StockReceived {
     /// The SKU.
     pub sku: Sku,
@@ -49,7 +50,7 @@ pub struct StockReceived {
 }
 
 /// See [`super::Event::StockAdjusted`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StockAdjusted {
     /// The SKU.
     pub sku: Sku,
@@ -63,7 +64,7 @@ pub struct StockAdjusted {
 }
 
 /// See [`super::Event::ShortageFound`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShortageFound {
     /// The SKU.
     pub sku: Sku,

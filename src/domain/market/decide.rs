@@ -1,6 +1,6 @@
 //! From a request to what happens because of it.
 
-use super::{Market, Settled};
+use super::{Market, Settled, attention};
 use crate::domain::event::CommandRejected;
 use crate::domain::order::{Answer, Order};
 use crate::domain::{
@@ -168,6 +168,8 @@ impl Market {
                 Ok(order.record_refund(record, now, policy)?.into())
             }
             Command::ReturnLines(back) => Ok(self.known(back.order_id)?.take_back(back)?.into()),
+            Command::ReportFinding(report) => Ok(attention::reported(report)),
+            Command::ResolveAttention(resolve) => self.resolve_attention(resolve),
         }
     }
 
@@ -186,7 +188,7 @@ impl Market {
         Ok(order.record_payment(record, (now, policy), is_there)?.into())
     }
 
-    fn known(&self, order_id: OrderId) -> Result<&Order, Refusal> {
+    pub(super) fn known(&self, order_id: OrderId) -> Result<&Order, Refusal> {
         self.orders.get(&order_id).ok_or(Refusal::UnknownOrder)
     }
 }

@@ -70,7 +70,8 @@ impl Market {
             Event::RefundUnknown(e) => self.evolve_order(at, record, e.order_id)?,
             Event::RefundNoted(e) => self.evolve_order(at, record, e.order_id)?,
             Event::AttentionRaised(e) => self.evolve_order(at, record, e.order_id)?,
-            Event::CommandRejected(_) => {}
+            Event::CommandRejected(_) | Event::FindingReported(_) | Event::AttentionResolved(_) => {
+            }
         }
         if let Some(sku) = record.event.sku() {
             self.mark_changed(sku, at.sequence);
@@ -211,7 +212,9 @@ impl Market {
             | Event::RefundFailed(_)
             | Event::RefundUnknown(_)
             | Event::RefundNoted(_)
-            | Event::AttentionRaised(_) => None,
+            | Event::AttentionRaised(_)
+            | Event::FindingReported(_)
+            | Event::AttentionResolved(_) => None,
         };
         let settled = Settled { at, body: record.body, refusal };
         self.memory.commands.insert(id, settled);

@@ -4,6 +4,7 @@
 //! order and reserving its stock is one decision. The committer folds and decides with it, a
 //! standby keeps it warm, a snapshot is this and nothing else.
 
+mod attention;
 mod catalogue;
 mod decide;
 mod evolve;

@@ -67,6 +67,26 @@ impl Order {
         Ok(Answer::Append(events))
     }
 
+    /// Gives money back that a provider would not give back, once more.
+    pub(in crate::domain) fn refund_again(
+        &self,
+        order_id: OrderId,
+        why: &Text,
+    ) -> Result<Vec<Event>, Refusal> {
+        // Only the last one: whatever came after it may have been asked for in its place.
+        let given_up = |refund: &&Refund| matches!(refund.state, RefundState::GivenUp(_));
+        let last = self.money.refunds.last().filter(given_up).ok_or_else(|| self.wrong_state())?;
+        let capture = self.money.capture(&last.capture_ref).ok_or_else(|| self.wrong_state())?;
+        let (wanted, left) = (last.amount.minor(), self.money.left(capture));
+        if left < wanted {
+            return Err(Refusal::RefundTooLarge { wanted_minor: wanted, left_minor: left });
+        }
+        let next = self.money.last().saturating_add(1);
+        let asked = asked(order_id, next, (capture, last.amount), last.reason);
+        let asked = asked.map(|asked| RefundRequested { note: Some(why.clone()), ..asked });
+        Ok(asked.map(Event::RefundRequested).into_iter().collect())
+    }
+
     /// Which captures the money is taken from: one that has enough, or all that have anything.
     fn parts(&self, wanted: Option<Amount>) -> Result<Vec<(&Capture, Amount)>, Refusal> {
         let money = &self.money;

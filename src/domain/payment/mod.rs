@@ -4,6 +4,7 @@ mod codes;
 mod decline;
 mod retry;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use decline::{DeclineClass, DeclineClasses};
@@ -12,7 +13,7 @@ pub use retry::{InvalidSchedule, RetrySchedule};
 use super::{OrderId, Token};
 
 /// One attempt that is asked for. It is in the log before anybody calls a provider.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AttemptRequest {
     /// Which attempt of its order, from 1.
     pub attempt: u8,

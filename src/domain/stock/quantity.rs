@@ -75,6 +75,9 @@ pub struct StockDelta(i64);
 impl StockDelta {
     const MAX: i64 = 1_000_000_000_000;
 
+    /// As many as there can be are gone.
+    pub const MIN: Self = Self(-Self::MAX);
+
     /// # Errors
     ///
     /// Outside ±[`Stock::UNITS_MAX`].

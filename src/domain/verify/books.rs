@@ -44,7 +44,10 @@ impl Books {
         let outcome = self.outcomes.take(record);
         let event = &record.event;
         let (order, stock) = match event {
-            Event::Opened(_) | Event::CommandRejected(_) => (Ok(()), Ok(())),
+            Event::Opened(_)
+            | Event::CommandRejected(_)
+            | Event::FindingReported(_)
+            | Event::AttentionResolved(_) => (Ok(()), Ok(())),
             Event::SkuListed(listed) => {
                 self.shelves.list(&listed.sku);
                 (Ok(()), Ok(()))
@@ -199,7 +202,9 @@ impl Books {
                 PaymentResult::Unknown => orders.was_unknown(c.order_id),
             },
             // It is recorded, or refused.
-            Command::ChangePaymentMethod(_) => false,
+            Command::ChangePaymentMethod(_)
+            | Command::ReportFinding(_)
+            | Command::ResolveAttention(_) => false,
             Command::CancelOrder(c) => orders.is_cancelled(c.order_id),
             Command::FulfilOrder(c) => orders.is_shipped(c.order_id),
             Command::ReturnLines(c) => orders.is_shipped(c.order_id),

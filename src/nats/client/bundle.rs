@@ -100,7 +100,9 @@ fn fitting(waiting: &[Leaving]) -> usize {
             | Command::ChangePaymentMethod(_)
             | Command::CancelOrder(_)
             | Command::RefundOrder(_)
-            | Command::RecordRefund(_) => 1,
+            | Command::RecordRefund(_)
+            | Command::ReportFinding(_)
+            | Command::ResolveAttention(_) => 1,
         });
         lines <= LINES_MAX
     });
@@ -187,6 +189,7 @@ fn for_each(error: &Unanswered) -> Unanswered {
     match error {
         Unanswered::Accepted { command_seq } => Unanswered::Accepted { command_seq: *command_seq },
         Unanswered::Busy { retry_after } => Unanswered::Busy { retry_after: *retry_after },
+        Unanswered::Denied { subject } => Unanswered::Denied { subject: subject.clone() },
         Unanswered::Unsendable(cause) => Unanswered::Unsendable(cause.to_string().into()),
         Unanswered::Unknown(cause) => Unanswered::Unknown(cause.to_string().into()),
     }

@@ -1,13 +1,15 @@
 //! A client for edge services: sends commands, and never answers what it does not know.
 
+mod again;
 mod bundle;
+mod request;
 mod watch;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_nats::{HeaderMap, Message, RequestErrorKind, StatusCode};
+use async_nats::{HeaderMap, Message};
 use bytes::Bytes;
 use futures::StreamExt;
 use serde::Deserialize;
@@ -262,31 +264,6 @@ impl Client {
         headers
     }
 
-    async fn request(
-        &self,
-        subject: String,
-        payload: Bytes,
-        headers: HeaderMap,
-        timeout: Duration,
-    ) -> Result<Message, Unanswered> {
-        let request =
-            async_nats::Request::new().payload(payload).headers(headers).timeout(Some(timeout));
-        let nobody = || Unanswered::Unknown("nobody answers for this market just now".into());
-        match self.connection.client.send_request(subject, request).await {
-            Ok(message) if message.status == Some(StatusCode::NO_RESPONDERS) => Err(nobody()),
-            Ok(message) => Ok(message),
-            Err(error) => Err(match error.kind() {
-                RequestErrorKind::NoResponders => nobody(),
-                RequestErrorKind::InvalidSubject | RequestErrorKind::MaxPayloadExceeded => {
-                    Unanswered::Unsendable(error.into())
-                }
-                RequestErrorKind::TimedOut | RequestErrorKind::Other => {
-                    Unanswered::Unknown(error.into())
-                }
-            }),
-        }
-    }
-
     fn read(&self, message: &Message) -> Result<Outcome, Unanswered> {
         self.encoding.read(&message.payload).map_err(|error| Unanswered::Unknown(error.into()))
     }
@@ -301,8 +278,9 @@ impl Commands for Client {
     ) -> Result<Outcome, Unanswered> {
         if self.intake == Intake::Ask {
             match self.send_by(Intake::Ask, (id, command), trace).await {
-                // Nobody answered, or the answer was lost: the same command, stored this time.
-                Err(Unanswered::Unknown(_)) => {}
+                // Nobody answered, the answer was lost, or this sender may only publish: the same
+                // command, stored this time.
+                Err(Unanswered::Unknown(_) | Unanswered::Denied { .. }) => {}
                 answered => return answered,
             }
         }

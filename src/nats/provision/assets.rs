@@ -18,6 +18,7 @@ const FILES: &[(&str, &str)] = &[
     ("kv_payer.json", include_str!("../../../streams/kv_payer.json")),
     ("kv_webhooks.json", include_str!("../../../streams/kv_webhooks.json")),
     ("kv_metrics.json", include_str!("../../../streams/kv_metrics.json")),
+    ("kv_views.json", include_str!("../../../streams/kv_views.json")),
     ("kv_leases.json", include_str!("../../../streams/kv_leases.json")),
     ("obj_snapshots.json", include_str!("../../../streams/obj_snapshots.json")),
 ];

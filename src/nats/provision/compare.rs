@@ -82,6 +82,8 @@ fn complete(config: &Value) -> Map<String, Value> {
             if !kept.is_empty() {
                 complete.insert(name.clone(), Value::Object(kept));
             }
+        } else if name == "first_seq" {
+            // Where a restored stream began; the server gives it away once and for all.
         } else if !value.is_null() {
             complete.insert(name.clone(), value.clone());
         }

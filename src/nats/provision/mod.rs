@@ -5,11 +5,13 @@
 
 mod assets;
 mod compare;
+mod generations;
 
 use serde_json::{Value, json};
 
 pub use assets::{Asset, AssetError, assets};
 pub use compare::{Difference, differences};
+pub use generations::Generations;
 
 use super::api::{ApiError, call};
 use super::codes;

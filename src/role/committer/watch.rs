@@ -92,7 +92,9 @@ const fn order_of(command: &Command) -> Option<OrderId> {
         | Command::DelistSku(_)
         | Command::ReceiveStock(_)
         | Command::AdjustStock(_)
-        | Command::CountStock(_) => None,
+        | Command::CountStock(_)
+        | Command::ReportFinding(_)
+        | Command::ResolveAttention(_) => None,
     }
 }
 
@@ -159,7 +161,9 @@ impl Tally {
             | Event::RefundUnknown(_)
             | Event::RefundNoted(_)
             | Event::CommandRejected(_)
-            | Event::AttentionRaised(_) => return,
+            | Event::AttentionRaised(_)
+            | Event::FindingReported(_)
+            | Event::AttentionResolved(_) => return,
         };
         let count = self.ends.entry(end).or_default();
         *count = count.saturating_add(1);

@@ -194,9 +194,8 @@ fn decode(entries: Vec<Entry>, remaining: u64) -> Result<Vec<Input>, ReadError> 
     let mut later = u64::try_from(entries.len()).unwrap_or(u64::MAX);
     let mut inputs = Vec::with_capacity(entries.len());
     for entry in entries {
-        let commit = Commit::decode(&entry.payload).map_err(|error| {
-            ReadError::Broken(format!("at sequence {}: {error}", entry.sequence).into())
-        })?;
+        let commit = Commit::decode_at(entry.sequence, &entry.payload)
+            .map_err(|error| ReadError::Broken(error.into()))?;
         later = later.saturating_sub(1);
         inputs.push(Input {
             sequence: entry.sequence,

@@ -17,7 +17,7 @@ pub use hub::{Follow, Hub};
 use watched::Watched;
 
 /// Pause before a follower that lost its server, or its lease, looks again.
-const PAUSE: Duration = Duration::from_millis(250);
+pub(super) const PAUSE: Duration = Duration::from_millis(250);
 
 /// The world a follower lives in.
 #[derive(Clone)]
@@ -111,14 +111,31 @@ where
         }
     };
     let nonce = new_uuid(ports.clock.now()).simple().to_string();
+    let role = (ports.candidate.key.as_str(), nonce);
+    act_alone(role, &ports.events, output, (projection, start), (stop, abort)).await
+}
+
+/// Takes an output over and follows the log with `projection` until `stop`, or until somebody
+/// else takes it over.
+///
+/// # Errors
+///
+/// See [`Error`].
+pub async fn act_alone<P: Projection, L: Log>(
+    (role, nonce): (&str, String),
+    events: &Hub<L>,
+    output: &Output<L>,
+    (projection, start): (P, Sequence),
+    (stop, abort): (&CancellationToken, &CancellationToken),
+) -> Result<Ended, Error> {
     let mut follower = open(projection, output.clone(), nonce, start).await?;
     let position = follower.position().clone();
-    check_not_ahead(ports.events.log(), &follower).await?;
-    info!(role = ports.candidate.key, event_seq = position.event_seq.0, "following");
-    if ports.events.last().await? <= position.event_seq {
+    check_not_ahead(events.log(), &follower).await?;
+    info!(role, event_seq = position.event_seq.0, "following");
+    if events.last().await? <= position.event_seq {
         follower.projection.caught_up();
     }
-    let mut commits = ports.events.follow(position.event_seq, stop.clone());
+    let mut commits = events.follow(position.event_seq, stop.clone());
     drive(&mut follower, &mut commits, &output.log, abort).await
 }
 

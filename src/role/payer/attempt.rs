@@ -233,6 +233,9 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
                 Err(Unanswered::Unknown(cause)) => {
                     debug!(order = %owed.order_id, %cause, "recording a result again");
                 }
+                Err(Unanswered::Denied { subject }) => {
+                    warn!(order = %owed.order_id, subject, "a result may not be recorded");
+                }
             }
             // A decline for an order that is off is of no use; money is.
             let token = if moved { &never } else { token };

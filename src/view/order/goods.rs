@@ -1,12 +1,13 @@
 //! Goods of one order that left in parts, or came back.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::OrderView;
 use crate::domain::{LineUnits, OrderFulfilled, ReturnReceived, ReturnedLine, Token};
 
 /// Goods that left together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShipmentView {
     /// The shipment.
     pub shipment_ref: Token,
@@ -16,7 +17,7 @@ pub struct ShipmentView {
 }
 
 /// Goods that came back together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReturnView {
     /// The return.
     pub return_ref: Token,

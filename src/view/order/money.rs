@@ -1,5 +1,6 @@
 //! Money of one order that is more than one payment.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::OrderView;
@@ -10,7 +11,7 @@ use crate::domain::{
 };
 
 /// What was taken, and what is given back of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MoneyView {
     /// The payments that are to go back, all or in part.
     pub captures: Vec<CaptureView>,
@@ -19,7 +20,7 @@ pub struct MoneyView {
 }
 
 /// Money that came.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CaptureView {
     /// The provider's name for the payment.
     pub provider_ref: Token,
@@ -30,7 +31,7 @@ pub struct CaptureView {
 }
 
 /// Money that is to go back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RefundView {
     /// Which refund of the order, from 1.
     pub refund: u16,

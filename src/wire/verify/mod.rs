@@ -7,14 +7,14 @@ use std::collections::VecDeque;
 
 use super::chain::{Chain, Hash};
 use super::command::{Arrival, read_commands};
-use super::commit::{COMMIT_TYPE, COMMIT_TYPES, Commit};
+use super::commit::{COMMIT_TYPE, COMMIT_TYPES, Commit, DecodeError};
 use super::ledger::Ledger;
 use super::subject::Subjects;
 use crate::domain::market::LedgerEntry;
 use crate::domain::verify::{Books, Invariant, Moved, Stream, Violation};
 use crate::domain::{Address, Market, Sequence};
 
-pub use verified::Verified;
+pub use verified::{Newer, Verified};
 
 /// One message of the log, as it is stored.
 #[derive(Clone, Copy, Debug)]
@@ -176,18 +176,19 @@ impl Verifier {
     fn take_commit(&mut self, stored: &Stored<'_>) {
         let Stored { sequence, payload, .. } = *stored;
         self.found.commits = self.found.commits.saturating_add(1);
-        if !stored.kassa_type.is_some_and(|kind| COMMIT_TYPES.contains(&kind)) {
+        if self.found.newer.is_some() {
+            // What a newer build wrote may have changed the meaning of all that follows.
+            return;
+        }
+        let read = Commit::decode(payload);
+        let newer = read.as_ref().is_err_and(DecodeError::is_newer);
+        if !newer && !stored.kassa_type.is_some_and(|kind| COMMIT_TYPES.contains(&kind)) {
             let what = format!("Kassa-Type is {:?}, not {COMMIT_TYPE}", stored.kassa_type);
             self.report(sequence, Invariant::I7, what);
         }
-        let commit = match Commit::decode(payload) {
+        let commit = match read {
             Ok(commit) => commit,
-            Err(error) => {
-                (self.blind, self.fold) = (true, None);
-                self.chain.number = self.chain.number.saturating_add(1);
-                self.chain.hash = Hash::of(payload);
-                return self.report(sequence, Invariant::I8, error.to_string());
-            }
+            Err(error) => return self.go_blind(stored, &error),
         };
         for (invariant, detail) in head::check(&self.chain, &commit) {
             self.report(sequence, invariant, detail);
@@ -196,6 +197,19 @@ impl Verifier {
         self.found.events = self.found.events.saturating_add(wide(commit.events.len()));
         if !self.blind {
             self.enter(sequence, &commit);
+        }
+    }
+
+    /// A commit cannot be read. Behind a damaged one the chain can still be followed.
+    fn go_blind(&mut self, stored: &Stored<'_>, error: &DecodeError) {
+        (self.blind, self.fold) = (true, None);
+        self.chain.number = self.chain.number.saturating_add(1);
+        self.chain.hash = Hash::of(stored.payload);
+        let (sequence, what) = (stored.sequence, error.to_string());
+        if error.is_newer() {
+            self.found.newer.get_or_insert(Newer { sequence, what });
+        } else {
+            self.report(sequence, Invariant::I8, what);
         }
     }
 

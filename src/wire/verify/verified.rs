@@ -29,17 +29,29 @@ pub struct Verified {
     pub commands_waiting: u64,
     /// Units that were promised and were not there.
     pub oversold: u64,
+    /// What a newer build wrote, when there is such a thing. Nothing behind it is proved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newer: Option<Newer>,
     /// What is wrong, first things first; at most 100.
     pub violations: Vec<Violation>,
     /// How much is wrong.
     pub violations_total: u64,
 }
 
+/// The first commit that a newer build wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Newer {
+    /// Where it stands.
+    pub sequence: Sequence,
+    /// What stands there.
+    pub what: String,
+}
+
 impl Verified {
-    /// Whether every promise holds.
+    /// Whether every promise holds, as far as this build can tell: to the end.
     #[must_use]
     pub const fn holds(&self) -> bool {
-        self.violations_total == 0
+        self.violations_total == 0 && self.newer.is_none()
     }
 
     pub(super) fn add(&mut self, violation: Violation) {

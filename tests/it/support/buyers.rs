@@ -57,7 +57,9 @@ impl Buyer {
                 Err(Unanswered::Busy { retry_after }) => tokio::time::sleep(retry_after).await,
                 // Not known, or not yet: ask again.
                 Err(Unanswered::Unknown(_) | Unanswered::Accepted { .. }) => {}
-                Err(error @ Unanswered::Unsendable(_)) => panic!("{error:?}"),
+                Err(error @ (Unanswered::Unsendable(_) | Unanswered::Denied { .. })) => {
+                    panic!("{error:?}")
+                }
             }
             assert!(Instant::now() < deadline, "no answer within {PATIENCE:?}");
         }

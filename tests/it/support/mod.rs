@@ -8,6 +8,7 @@ pub(crate) mod proxy;
 pub(crate) mod psp;
 pub(crate) mod shop;
 pub(crate) mod truth;
+pub(crate) mod typed;
 
 use std::time::Duration;
 

@@ -42,7 +42,7 @@ impl Shop {
         Self::on(Nats::three().await).await
     }
 
-    async fn on(nats: Nats) -> Self {
+    pub(crate) async fn on(nats: Nats) -> Self {
         nats.provision().await;
         let books = nats.folder.path().join("gateway.jsonl");
         let setup = setup(&nats.url(), gateway(Simulation::default(), &books));

@@ -1,5 +1,6 @@
 //! Every rule and every refusal, through the market as a whole: given, when, then.
 
+mod attention;
 mod cancelling;
 mod catalogue;
 mod goods;

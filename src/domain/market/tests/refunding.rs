@@ -21,7 +21,7 @@ fn paid_order() -> Facts {
 }
 
 /// Four euros of it are to go back.
-fn asked() -> Facts {
+pub(super) fn asked() -> Facts {
     let wanted = refund_wanted(1, order(1), ("pay-1", 400), "c-1");
     history([paid_order(), did(refund(order(1), "c-1", Some(400)), vec![wanted])])
 }
@@ -36,7 +36,7 @@ fn unseen() -> Facts {
     history([asked(), did(said, vec![refund_unseen(1, order(1))])])
 }
 
-fn given_up() -> Facts {
+pub(super) fn given_up() -> Facts {
     let said = record_refund(order(1), (1, 1), declined(GONE.0));
     history([asked(), did(said, gives_up(1, "4.00 EUR"))])
 }

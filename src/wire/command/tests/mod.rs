@@ -55,6 +55,12 @@ fn good(kind: CommandKind) -> Value {
             "order_id": order_id, "return_ref": "b-1",
             "lines": [{"sku": "mug", "quantity": 1, "restock": 1}]
         }),
+        CommandKind::ReportFinding => {
+            json!({"kind": "view_differs", "id": "orders", "reason": "looked"})
+        }
+        CommandKind::ResolveAttention => json!({
+            "kind": "poison", "id": "54-0", "action": "discard", "reason": "old", "by": "ada"
+        }),
     };
     json!({"command_id": ID, "body": body})
 }

@@ -1,0 +1,126 @@
+//! `kassa events history`: what happened to one order, step by step.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::events::Shown;
+use super::failure::Failure;
+use super::output::{Show, pairs};
+use super::past::Past;
+use super::session::Session;
+use super::when;
+use crate::domain::{Address, ItemKind, OrderId};
+use crate::nats::JsLog;
+use crate::port::Log;
+use crate::view::OrderView;
+use crate::view::attention::AttentionItem;
+use crate::view::story::{Step, Story, span};
+use crate::wire::Subjects;
+
+#[derive(Args, Debug)]
+pub(super) struct HistoryArguments {
+    /// The order
+    order_id: OrderId,
+    /// Say why each step happened
+    #[arg(long)]
+    explain: bool,
+    /// Wait until the order's view reflects this commit
+    #[arg(long, value_name = "SEQ")]
+    at_least: Option<u64>,
+    /// Read an archive instead of a server; it has to begin where the log begins
+    #[arg(long, value_name = "FILE", conflicts_with = "at_least")]
+    from_file: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct History {
+    order_id: OrderId,
+    state: String,
+    steps: Vec<Step>,
+    /// What of it needed a human, and what was done about it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attention: Vec<AttentionItem>,
+    events: Vec<Shown>,
+}
+
+pub(super) async fn history(session: &Session, arguments: HistoryArguments) -> Result<(), Failure> {
+    let HistoryArguments { order_id, explain, at_least, from_file } = arguments;
+    let past = Past::open(session, from_file.as_deref()).await?;
+    if let (Some(_), Some(connected)) = (at_least, past.server()) {
+        connected.view_at("orders", at_least).await?;
+    }
+    let (mut events, mut story, mut order) = (Vec::new(), Story::default(), None);
+    for (sequence, commit) in past.commits_of(order_id).await? {
+        for (index, record) in (0_u32..).zip(&commit.events) {
+            if record.event.order_id() == Some(order_id) {
+                let at = Address::new(sequence, index);
+                story.follow(at, commit.head.at, record);
+                events.push(Shown::new(at, &commit.head, record)?);
+            }
+        }
+        let after = crate::role::as_of::order_after(order, order_id, sequence, &commit);
+        order = after.map_err(anyhow::Error::from)?;
+    }
+    let missing = || Failure::not_found(format!("order {order_id} is not in the log"));
+    let order: OrderView = order.ok_or_else(missing)?;
+    let mut steps = story.into_steps();
+    if !explain {
+        steps.iter_mut().for_each(|step| step.why.clear());
+    }
+    let attention = match past.server() {
+        None => Vec::new(),
+        Some(connected) => {
+            let list = connected.stream("ATTENTION").await?;
+            items(&list, &connected.subjects, order_id).await?
+        }
+    };
+    session.show(&History { order_id, state: order.state, steps, attention, events })
+}
+
+/// What the attention list says about an order.
+async fn items(
+    list: &JsLog,
+    subjects: &Subjects,
+    order_id: OrderId,
+) -> Result<Vec<AttentionItem>, Failure> {
+    let mut items = Vec::new();
+    for kind in ItemKind::ALL {
+        let entry = list.last(&subjects.attention(kind.name(), &order_id.to_string())).await;
+        if let Some(entry) = entry.map_err(anyhow::Error::from)? {
+            items.push(serde_json::from_slice(&entry.payload).map_err(anyhow::Error::from)?);
+        }
+    }
+    Ok(items)
+}
+
+impl Show for History {
+    fn table(&self) -> String {
+        let head = format!("order {}, {}", self.order_id, self.state);
+        let steps = self.steps.iter().map(told);
+        let items = self.attention.iter().map(|item| {
+            let done = item.resolved.as_ref().map_or_else(
+                || "open".to_owned(),
+                |done| format!("{} by {}: {}", done.action, done.by, done.reason),
+            );
+            format!("needed a human: {}, {} ({done})", item.kind, item.reason)
+        });
+        std::iter::once(head).chain(steps).chain(items).collect::<Vec<_>>().join("\n\n")
+    }
+}
+
+/// One step, in lines.
+fn told(step: &Step) -> String {
+    let after = step.after_ms.map_or_else(String::new, |ms| format!("  +{}", span(ms.into())));
+    let head = format!("{}{after}  {} ({})", when::written(step.at_ms), step.source, step.event);
+    let named = |name: &'static str, lines: &[String]| {
+        lines.iter().map(|line| (name, line.clone())).collect::<Vec<_>>()
+    };
+    let mut rows = named("", &step.decided);
+    rows.extend(named("money", &step.money));
+    rows.extend(named("stock", &step.stock));
+    rows.extend(named("why", &step.why));
+    rows.extend(step.trace.iter().map(|trace| ("trace", trace.clone())));
+    format!("{head}\n{}", pairs(rows))
+}

@@ -1,0 +1,150 @@
+//! A view built anew while the shop is open.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::replay::placed;
+use crate::shop::{Dev, failure, kassa};
+
+/// Somebody writes into a bucket who should not.
+fn plant(url: &str, bucket: &str, key: &str, value: &Value) {
+    let (subject, payload) = (format!("$KV.{bucket}.{key}"), value.to_string());
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let client = async_nats::connect(url).await.unwrap();
+        client.request(subject, payload.into()).await.unwrap();
+    });
+}
+
+#[test]
+fn a_damaged_view_is_found_and_replaced_and_no_reader_notices() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::on(folder.path());
+    let (first, second) = (placed(&dev), placed(&dev));
+    let right = dev.tells(&["order", "show", &first]);
+    let same = dev.tells(&["rebuild", "orders", "--diff"]);
+    assert_eq!((&same["compared"]["keys"], &same["compared"]["differing"]), (&2.into(), &0.into()));
+    let mut damaged = right.clone();
+    damaged["state"] = "cancelled".into();
+    plant(&dev.url, "kassa_main_orders", &first, &damaged);
+    assert_eq!(dev.tells(&["order", "show", &first])["state"], "cancelled");
+    let (status, said) = failure(&dev.type_in(&["rebuild", "orders", "--diff"]));
+    assert!(status == 7 && said.contains("KASSA-VIEW-DIFFERS"), "{status}: {said}");
+    let since = format!("the first is {first}, since event {}", right["event_seq"]);
+    assert!(said.contains(&since), "{said}");
+    assert!(said.contains(r#"/state: "cancelled" is shown, "confirmed" is right"#), "{said}");
+
+    // Somebody watches meanwhile, and is shown each change once.
+    let mut watching = kassa(&["stock", "watch", "-o", "jsonl", "--nats", &dev.url]);
+    let mut watching = watching.stdout(Stdio::piped()).spawn().unwrap();
+    let swapped = dev.tells(&["rebuild", "orders", "--diff", "--swap"]);
+    assert_eq!(
+        (&swapped["swapped"], &swapped["bucket"]),
+        (&true.into(), &"kassa_main_orders_2".into())
+    );
+    assert_eq!(dev.tells(&["order", "show", &first]), right);
+    dev.says(&["rebuild", "stock", "--swap"]);
+    let third = placed(&dev);
+    assert_eq!(dev.tells(&["order", "show", &third])["state"], "confirmed");
+    let after = dev.tells(&["stock", "show", "MUG-01"]);
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    let mut shown: Vec<Value> = Vec::new();
+    while shown.last() != Some(&after) {
+        shown.push(serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap());
+    }
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+    let mut once: Vec<_> =
+        shown.iter().map(|item| (item["sku"].to_string(), item["event_seq"].as_u64())).collect();
+    let count = once.len();
+    once.sort();
+    once.dedup();
+    assert_eq!(once.len(), count, "something was shown twice");
+
+    // The old one is kept until it is dropped, and the shop finds the new one when it opens again.
+    let dropped = dev.type_in(&["rebuild", "orders", "--drop"]);
+    assert!(failure(&dropped).1.contains("kassa_main_orders is dropped"), "{dropped:?}");
+    let again = dev.type_in(&["rebuild", "orders", "--drop"]);
+    assert!(!failure(&again).1.contains("is dropped"), "{again:?}");
+    assert!(dev.interrupt().success());
+    let dev = Dev::on(folder.path());
+    assert_eq!(dev.tells(&["order", "show", &first]), right);
+    let fourth = placed(&dev);
+    assert_eq!(dev.tells(&["order", "show", &fourth])["state"], "confirmed");
+    for order in [second, third] {
+        assert_eq!(dev.tells(&["order", "show", &order])["state"], "confirmed");
+    }
+    let whole = dev.tells(&["rebuild", "orders", "--diff"]);
+    assert_eq!(
+        (&whole["compared"]["keys"], &whole["compared"]["differing"]),
+        (&4.into(), &0.into())
+    );
+    assert_eq!(whole["live"], "kassa_main_orders_2");
+}
+
+#[test]
+fn a_rebuild_that_is_killed_goes_on_and_harms_nobody() {
+    let dev = Dev::ephemeral();
+    let orders: Vec<_> = (0..5).map(|_| placed(&dev)).collect();
+    for arguments in [["rebuild", "orders", "--diff"].as_slice(), &["rebuild", "orders", "--swap"]]
+    {
+        for _ in 0..3 {
+            let mut command = kassa(arguments);
+            command.args(["--nats", &dev.url]).stdout(Stdio::null()).stderr(Stdio::null());
+            let mut killed = command.spawn().unwrap();
+            // Wherever it is by then.
+            dev.says(&["order", "show", &orders[0]]);
+            killed.kill().unwrap();
+            killed.wait().unwrap();
+        }
+        for order in &orders {
+            assert_eq!(dev.tells(&["order", "show", order])["state"], "confirmed");
+        }
+    }
+    let order = placed(&dev);
+    assert_eq!(dev.tells(&["order", "show", &order])["state"], "confirmed");
+    assert_eq!(dev.tells(&["rebuild", "orders", "--diff"])["compared"]["differing"], 0);
+}
+
+#[test]
+fn a_shadow_check_tells_whoever_looks_at_the_list() {
+    let dev = Dev::ephemeral();
+    let order = placed(&dev);
+    let mut damaged = dev.tells(&["order", "show", &order]);
+    damaged["state"] = "cancelled".into();
+    plant(&dev.url, "kassa_main_orders", &order, &damaged);
+    // A schedule looks again and again, and ends when it is told to.
+    let mut schedule = kassa(&["rebuild", "orders", "--diff", "--every", "50ms", "-o", "jsonl"]);
+    schedule.args(["--nats", &dev.url]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut schedule = schedule.spawn().unwrap();
+    let mut looks = BufReader::new(schedule.stdout.take().unwrap()).lines();
+    for _ in 0..3 {
+        let look: Value = serde_json::from_str(&looks.next().unwrap().unwrap()).unwrap();
+        assert_eq!(look["compared"]["differing"], 1, "{look}");
+    }
+    let pid = Pid::from_raw(i32::try_from(schedule.id()).unwrap());
+    kill(pid, Signal::SIGINT).unwrap();
+    drop(looks);
+    let status = schedule.wait().unwrap();
+    assert!(matches!(status.code(), Some(0 | 130)), "{status}");
+    let begun = Instant::now();
+    let item = loop {
+        let items = dev.tells(&["attention", "list"]);
+        if let Some(item) = items.get(0) {
+            break item.clone();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    };
+    assert_eq!((&item["kind"], &item["id"]), (&"view_differs".into(), &"orders".into()));
+    assert!(item["reason"].as_str().unwrap().contains(&order), "{item}");
+    let (status, said) = failure(&dev.type_in(&["rebuild", "orders", "--diff", "--report"]));
+    assert!(status == 7 && said.contains("KASSA-VIEW-DIFFERS"), "{status}: {said}");
+    dev.says(&["rebuild", "orders", "--swap"]);
+    let reason = ["--reason", "swapped", "--by", "ada"];
+    dev.says(&[["attention", "discard", "view_differs", "orders"].as_slice(), &reason].concat());
+    dev.says(&["verify", "--quiet"]);
+}
