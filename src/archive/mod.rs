@@ -4,6 +4,7 @@
 //! bytes, the highest first, and a MessagePack map: one head, the messages in their order, one
 //! foot, which has the BLAKE3 hash of all frames before it, lengths included.
 
+mod backup;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use crate::domain::{Sequence, Timestamp};
 use crate::port::Entry;
 use crate::wire::MarketName;
 
+pub use backup::{Backup, BackupError, End, Manifest, Part};
 pub use read::{Archive, ArchiveTail};
 pub use write::ArchiveWriter;
 

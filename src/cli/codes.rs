@@ -110,6 +110,12 @@ codes! {
     DataInUse = "KASSA-DATA-IN-USE", CONFLICT,
         "stop the other `kassa dev`, or choose another folder with --data-dir or --ephemeral";
     GatewayLedger = "KASSA-GATEWAY-LEDGER", FAILURE, "make the gateway's ledger writable";
+    Restoring = "KASSA-RESTORING", CONFLICT,
+        "run `kassa restore` again: it goes on, and opens the market when its log is proved";
+    RestoreOccupied = "KASSA-RESTORE-OCCUPIED", CONFLICT,
+        "restore into an empty server, or into another market's place";
+    Backup = "KASSA-BACKUP", FAILURE,
+        "name another folder, or make the backup anew in an empty one";
     Archive = "KASSA-ARCHIVE", FAILURE,
         "name another file: an archive is never written over, and only read when it is whole";
     ArchiveDamaged = "KASSA-ARCHIVE-DAMAGED", CHECK_FAILED,

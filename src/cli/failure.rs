@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::codes::Code;
-use crate::archive::ArchiveError;
+use crate::archive::{ArchiveError, BackupError};
 use crate::config::{ConfigError, SecretFileError};
 use crate::domain::{PriceChange, Refusal, Shortfall};
 use crate::engine::{Error as EngineError, PointError};
@@ -12,6 +12,7 @@ use crate::nats::provision::{AssetError, ProvisionError};
 use crate::nats::{ApiError, ConnectError};
 use crate::port::{CommitError, GatewayError, LeaseError, ReadError, Unanswered};
 use crate::role::rebuild::BehindError;
+use crate::role::restore::RestoreError;
 use crate::server::{FindError, PortError, StartError};
 use crate::wire::DecodeError;
 
@@ -175,6 +176,24 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
     }
     if let Some(error) = error.downcast_ref::<ArchiveError>() {
         return Some(of_archive(error));
+    }
+    if let Some(error) = error.downcast_ref::<BackupError>() {
+        return Some(match error {
+            BackupError::Archive(error) => of_archive(error),
+            BackupError::Io { .. }
+            | BackupError::Manifest { .. }
+            | BackupError::Market { .. }
+            | BackupError::Part { .. } => Code::Backup,
+        });
+    }
+    if let Some(error) = error.downcast_ref::<RestoreError>() {
+        return match error {
+            RestoreError::Differs { .. } | RestoreError::Beyond { .. } => {
+                Some(Code::RestoreOccupied)
+            }
+            RestoreError::Refused { .. } => Some(Code::ServerRefuses),
+            RestoreError::Read(_) => None,
+        };
     }
     if let Some(error) = error.downcast_ref::<GatewayError>() {
         return Some(match error {

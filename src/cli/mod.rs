@@ -2,6 +2,7 @@
 
 mod at;
 mod attention;
+mod backup;
 mod bench;
 mod codes;
 mod dev;
@@ -19,6 +20,7 @@ mod psp_sim;
 mod rebuild;
 mod reconcile;
 mod replay;
+mod restore;
 mod run;
 mod schema;
 mod session;
@@ -126,6 +128,10 @@ enum Subcommands {
     Replay(replay::ReplayArguments),
     /// Build a view anew beside the live one, hold the two against each other, swap them
     Rebuild(rebuild::RebuildArguments),
+    /// Keep the log in a folder, and what came since in another file of it
+    Backup(backup::BackupArguments),
+    /// Bring a market back from a backup, into an empty server
+    Restore(restore::RestoreArguments),
     /// Hold the payment provider's list against the log
     Reconcile(reconcile::ReconcileArguments),
     /// Say what the attached server is, and what it really promises
@@ -194,6 +200,8 @@ async fn dispatch(session: &Session, command: Subcommands) -> Result<(), Failure
         Subcommands::Diff(arguments) => Box::pin(diff::diff(session, arguments)).await,
         Subcommands::Replay(arguments) => replay::replay(session, arguments).await,
         Subcommands::Rebuild(arguments) => Box::pin(rebuild::rebuild(session, arguments)).await,
+        Subcommands::Backup(arguments) => Box::pin(backup::backup(session, arguments)).await,
+        Subcommands::Restore(arguments) => Box::pin(restore::restore(session, arguments)).await,
         Subcommands::Reconcile(arguments) => reconcile::run_reconcile(session, arguments).await,
         Subcommands::Doctor => doctor::doctor(session).await,
         Subcommands::Bench(arguments) => Box::pin(bench::bench(session, *arguments)).await,

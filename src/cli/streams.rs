@@ -11,8 +11,9 @@ use super::failure::Failure;
 use super::output::{self, Show, table};
 use super::session::Session;
 use crate::nats::Connection;
+use crate::nats::provision::restoring::is_restoring;
 use crate::nats::provision::{Asset, Change, Planned, apply, assets, current, plan};
-use crate::wire::MarketName;
+use crate::wire::{MarketName, Subjects};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum StreamsCommand {
@@ -148,7 +149,20 @@ impl Files {
 /// The number of replicas is the operator's: a test cluster of one node may run what production
 /// runs on three.
 pub(super) async fn check(connection: &Connection, market: &MarketName) -> Result<(), Failure> {
+    refuse_restoring(connection, market).await?;
     refuse_drift(&planned_as_replicated(connection, market).await?)
+}
+
+/// Whoever sold from a log that is not whole would sell what is sold.
+pub(super) async fn refuse_restoring(
+    connection: &Connection,
+    market: &MarketName,
+) -> Result<(), Failure> {
+    let log = Subjects::of(market.clone()).stream("EVENTS");
+    if is_restoring(connection, &log).await.map_err(anyhow::Error::from)? {
+        return Err(Failure::new(Code::Restoring, format!("{log} is not whole yet")));
+    }
+    Ok(())
 }
 
 /// What would have to be done, given the replicas that the log has.

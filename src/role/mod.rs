@@ -12,6 +12,7 @@ pub mod projector;
 pub mod rebuild;
 pub mod reconcile;
 pub mod replay;
+pub mod restore;
 pub mod retry_scheduler;
 #[cfg(test)]
 mod testing;

@@ -25,6 +25,8 @@ mod rebuilds;
 #[cfg(test)]
 mod refunds;
 #[cfg(test)]
+mod restores;
+#[cfg(test)]
 mod retries;
 #[cfg(test)]
 mod server_faults;

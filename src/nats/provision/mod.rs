@@ -6,6 +6,7 @@
 mod assets;
 mod compare;
 mod generations;
+pub mod restoring;
 
 use serde_json::{Value, json};
 
