@@ -197,7 +197,10 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
     }
     if let Some(error) = error.downcast_ref::<GatewayError>() {
         return Some(match error {
-            GatewayError::Unavailable(_) | GatewayError::Unknown(_) => Code::ProviderSilent,
+            GatewayError::Unavailable(_)
+            | GatewayError::Unreachable(_)
+            | GatewayError::Unknown(_)
+            | GatewayError::Pending { .. } => Code::ProviderSilent,
             GatewayError::Misconfigured(_) => Code::ProviderRefuses,
         });
     }

@@ -1,5 +1,6 @@
 //! `kassa events history`: what happened to one order, step by step.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -11,11 +12,11 @@ use super::output::{Show, pairs};
 use super::past::Past;
 use super::session::Session;
 use super::when;
-use crate::domain::{Address, ItemKind, OrderId};
+use crate::domain::{Address, OrderId};
 use crate::nats::JsLog;
 use crate::port::Log;
 use crate::view::OrderView;
-use crate::view::attention::AttentionItem;
+use crate::view::attention::{AttentionItem, item};
 use crate::view::story::{Step, Story, span};
 use crate::wire::Subjects;
 
@@ -52,11 +53,13 @@ pub(super) async fn history(session: &Session, arguments: HistoryArguments) -> R
         connected.view_at("orders", at_least).await?;
     }
     let (mut events, mut story, mut order) = (Vec::new(), Story::default(), None);
+    let mut raised = BTreeSet::new();
     for (sequence, commit) in past.commits_of(order_id).await? {
         for (index, record) in (0_u32..).zip(&commit.events) {
             if record.event.order_id() == Some(order_id) {
                 let at = Address::new(sequence, index);
                 story.follow(at, commit.head.at, record);
+                raised.extend(item(at, commit.head.at, record).map(|item| (item.kind, item.id)));
                 events.push(Shown::new(at, &commit.head, record)?);
             }
         }
@@ -73,21 +76,21 @@ pub(super) async fn history(session: &Session, arguments: HistoryArguments) -> R
         None => Vec::new(),
         Some(connected) => {
             let list = connected.stream("ATTENTION").await?;
-            items(&list, &connected.subjects, order_id).await?
+            items(&list, &connected.subjects, &raised).await?
         }
     };
     session.show(&History { order_id, state: order.state, steps, attention, events })
 }
 
-/// What the attention list says about an order.
+/// What the attention list says of items, by kind and id.
 async fn items(
     list: &JsLog,
     subjects: &Subjects,
-    order_id: OrderId,
+    raised: &BTreeSet<(String, String)>,
 ) -> Result<Vec<AttentionItem>, Failure> {
     let mut items = Vec::new();
-    for kind in ItemKind::ALL {
-        let entry = list.last(&subjects.attention(kind.name(), &order_id.to_string())).await;
+    for (kind, id) in raised {
+        let entry = list.last(&subjects.attention(kind, id)).await;
         if let Some(entry) = entry.map_err(anyhow::Error::from)? {
             items.push(serde_json::from_slice(&entry.payload).map_err(anyhow::Error::from)?);
         }

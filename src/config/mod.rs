@@ -119,8 +119,9 @@ pub struct CommitterConfig {
 pub struct OrderConfig {
     /// Units: seconds.
     pub hold_s: Bounded<1, 259_200>,
-    /// Units: seconds.
-    pub unknown_hold_s: Bounded<1, 259_200>,
+    /// Units: seconds. At least as long as the first five looks after what is unknown take: 2, 5,
+    /// 10, 30 and 60 s, and the calls.
+    pub unknown_hold_s: Bounded<120, 259_200>,
     /// Units: seconds.
     #[serde(deserialize_with = "retry_schedule")]
     pub retry_after_s: RetrySchedule,
@@ -251,6 +252,7 @@ impl Config {
     pub fn policy(&self) -> Policy {
         Policy {
             hold: Duration::from_secs(self.order.hold_s.get()),
+            attempt: Policy::ATTEMPT_DEFAULT,
             unknown_hold: Duration::from_secs(self.order.unknown_hold_s.get()),
             retries: self.order.retry_after_s.clone(),
             classes: DeclineClasses::with(self.payer.classes.clone()),
@@ -259,14 +261,15 @@ impl Config {
 
     /// What is wrong with settings that are right one by one; nothing when they go together.
     fn discord(&self) -> Option<String> {
-        let (hold, retries) = (self.order.hold_s.get(), self.order.retry_after_s.longest());
-        let needed = retries.saturating_add(Policy::ATTEMPT).as_secs();
+        let (hold, plan) = (self.order.hold_s.get(), &self.order.retry_after_s);
+        let (retries, attempts) = (plan.longest(), plan.attempts());
+        let each = Policy::ATTEMPT_DEFAULT.as_secs();
+        let needed = retries.as_secs().saturating_add(each.saturating_mul(attempts));
         (hold < needed).then(|| {
             format!(
-                "order.hold_s is {hold}, must be at least {needed}: the retries of \
-                 order.retry_after_s take up to {} s, and the last attempt {} s",
+                "order.hold_s is {hold}, must be at least {needed}: the pauses of \
+                 order.retry_after_s take up to {} s, and its {attempts} attempts {each} s each",
                 retries.as_secs(),
-                Policy::ATTEMPT.as_secs()
             )
         })
     }

@@ -112,7 +112,7 @@ fn a_hold_that_does_not_outlive_its_retries_is_an_error_with_the_figures() {
     in_jail(|jail| {
         jail.set_env("KASSA_ORDER__HOLD_S", "300");
         let error = layers().load().unwrap_err().to_string();
-        assert!(error.contains("order.hold_s is 300, must be at least 445"), "{error}");
+        assert!(error.contains("order.hold_s is 300, must be at least 625"), "{error}");
         jail.set_env("KASSA_ORDER__RETRY_AFTER_S", "[5, 10]");
         assert_eq!(load(&layers()).policy().retries.longest().as_millis(), 16_500);
     });
@@ -121,7 +121,11 @@ fn a_hold_that_does_not_outlive_its_retries_is_an_error_with_the_figures() {
 #[test]
 fn a_plan_of_retries_that_is_none_is_an_error_that_says_why() {
     in_jail(|jail| {
-        for (pauses, why) in [("[]", "must be 1 to 3 pauses"), ("[300, 300]", "come to 660 s")] {
+        for (pauses, why) in [
+            ("[]", "must be 1 to 3 pauses"),
+            ("[300, 300]", "come to 660 s"),
+            ("[20, 0]", "must each be at least 1 s"),
+        ] {
             jail.set_env("KASSA_ORDER__RETRY_AFTER_S", pauses);
             let error = layers().load().unwrap_err().to_string();
             assert!(error.contains(why), "{error}");

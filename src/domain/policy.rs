@@ -11,9 +11,12 @@ use super::payment::{DeclineClasses, RetrySchedule};
 pub struct Policy {
     /// How long a placed order keeps its stock while money is on its way.
     ///
-    /// It has to outlive the whole retry plan, the last attempt's own time and the poll of an
-    /// unknown outcome: 20 s + 90 s + 240 s, and room.
+    /// It has to outlive the whole retry plan and each attempt's own time, in which an unknown
+    /// outcome is asked after four times: 20 s + 90 s + 240 s, 4 × 60 s, and room.
     pub hold: Duration,
+    /// What an attempt may take from its moment to its answer; no retry is planned closer than that
+    /// to the end of its hold.
+    pub attempt: Duration,
     /// How long it keeps it at least, once nobody can say whether the money came.
     pub unknown_hold: Duration,
     /// When a payment that failed is tried again.
@@ -26,9 +29,12 @@ impl Policy {
     /// Requirement: every retry within 10 minutes; the rest is for the last attempt to settle.
     pub const HOLD_DEFAULT: Duration = Duration::from_secs(15 * 60);
 
-    /// What an attempt may take from its moment to its answer; no retry is planned closer than
-    /// that to the end of its hold.
-    pub const ATTEMPT: Duration = Duration::from_secs(60);
+    /// Three calls that are turned away late, or one that is silent and four looks after it.
+    pub const ATTEMPT_DEFAULT: Duration = Duration::from_secs(60);
+
+    /// How long a refund may take before a human is told of it: the retry plan takes ten minutes,
+    /// and a provider that is out is back within the hour.
+    pub const REFUND_PATIENCE: Duration = Duration::from_secs(60 * 60);
 
     /// How long an identifier is remembered, and the age at which a command is refused as stale.
     ///
@@ -45,6 +51,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             hold: Self::HOLD_DEFAULT,
+            attempt: Self::ATTEMPT_DEFAULT,
             unknown_hold: Self::HOLD_DEFAULT,
             retries: RetrySchedule::default(),
             classes: DeclineClasses::default(),

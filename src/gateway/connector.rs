@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::simulated::SimulatedGateway;
 use super::stripe::StripeGateway;
 use crate::domain::{PaymentResult, RefundResult, Timestamp, Token};
-use crate::port::{BadWebhook, Charge, Gateway, GatewayError, GiveBack, Hint, News, Page};
+use crate::port::{BadWebhook, Called, Charge, Gateway, GatewayError, GiveBack, Hint, News, Page};
 
 /// Any of the providers we can talk to.
 #[derive(Debug)]
@@ -24,6 +24,13 @@ impl Gateway for Connector {
         }
     }
 
+    fn final_after(&self) -> Duration {
+        match self {
+            Self::Simulated(gateway) => gateway.final_after(),
+            Self::Stripe(gateway) => gateway.final_after(),
+        }
+    }
+
     async fn charge(&self, charge: &Charge) -> Result<PaymentResult, GatewayError> {
         match self {
             Self::Simulated(gateway) => gateway.charge(charge).await,
@@ -34,11 +41,11 @@ impl Gateway for Connector {
     async fn find(
         &self,
         charge: &Charge,
-        quiet: Duration,
+        called: Called,
     ) -> Result<Option<PaymentResult>, GatewayError> {
         match self {
-            Self::Simulated(gateway) => gateway.find(charge, quiet).await,
-            Self::Stripe(gateway) => gateway.find(charge, quiet).await,
+            Self::Simulated(gateway) => gateway.find(charge, called).await,
+            Self::Stripe(gateway) => gateway.find(charge, called).await,
         }
     }
 

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use super::ledger::{ChargeLine, Ledger, LedgerError, LedgerLine, RefundLine};
 use crate::domain::{PaymentResult, RefundResult, Timestamp, Token};
 use crate::port::{
-    BadWebhook, BoxError, Charge, Clock, Gateway, GatewayError, GiveBack, Hint, News, Page,
-    SystemClock,
+    Ask, BadWebhook, BoxError, Called, Charge, Clock, Gateway, GatewayError, GiveBack, Hint, News,
+    Page, SystemClock,
 };
 use moods::{Mood, SHARES};
 
@@ -48,7 +48,8 @@ pub struct Simulation {
 pub struct SimulatedGateway {
     simulation: Simulation,
     ledger: Option<Mutex<Ledger>>,
-    /// Without books: calls whose answer was lost, which is all that anybody asks after.
+    /// Without books: calls whose answer was lost or not final, which is all that anybody asks
+    /// after.
     lost: Mutex<HashSet<Token>>,
     calls: AtomicU64,
     /// When it was called for the first time.
@@ -203,6 +204,11 @@ impl Gateway for SimulatedGateway {
         Token::SIMULATED
     }
 
+    fn final_after(&self) -> Duration {
+        // A call that is given up ends there and then.
+        Duration::ZERO
+    }
+
     async fn charge(&self, charge: &Charge) -> Result<PaymentResult, GatewayError> {
         let call = self.taken().await?;
         let result = self.charged(charge)?;
@@ -220,13 +226,21 @@ impl Gateway for SimulatedGateway {
         })?;
         let mood = Mood::of(charge.payment_method_token.as_str());
         self.answer((key, &call), mood.is_silent(charge.attempt))?;
+        if let PaymentResult::Captured { provider_ref, .. } = &result
+            && mood.is_processing()
+        {
+            // Without books, whoever asks after it has to be known by the key.
+            locked(&self.lost).insert(key.clone());
+            let ask = Ask::ByName(provider_ref.clone());
+            return Err(GatewayError::pending(ask, "it is processing"));
+        }
         Ok(result)
     }
 
     async fn find(
         &self,
         charge: &Charge,
-        _quiet: Duration,
+        _called: Called,
     ) -> Result<Option<PaymentResult>, GatewayError> {
         self.taken().await?;
         self.knows(&charge.idempotency_key).then(|| self.charged(charge)).transpose()

@@ -103,12 +103,38 @@ pub struct Page {
     pub next: Option<String>,
 }
 
+/// When calls under one key may have gone out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Called {
+    /// The first one, not before this.
+    pub from: Timestamp,
+    /// The last one, not after this.
+    pub until: Timestamp,
+    /// How long ago that was.
+    pub quiet: Duration,
+}
+
+/// How to find out what a provider does not say yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// By the same call, with the same key.
+    Again,
+    /// By looking for our key in its books: it answers every further call under that key alike.
+    ByKey,
+    /// By its own name for the payment or the refund.
+    ByName(Token),
+}
+
 /// A payment provider.
 ///
 /// Invariant: two calls with one idempotency key move money once and give one answer.
 pub trait Gateway: Send + Sync + 'static {
     /// The name under which its results are recorded.
     fn connector(&self) -> Token;
+
+    /// How long after a call went out the provider may still carry it out, or have it appear in
+    /// its books. What is not there by then never was, and never will be.
+    fn final_after(&self) -> Duration;
 
     /// Takes the money, or says why not. Called again with the same key it says the same.
     ///
@@ -122,16 +148,13 @@ pub trait Gateway: Send + Sync + 'static {
 
     /// What became of a charge, by its key; none when it never came. Moves no money.
     ///
-    /// `quiet` is how long ago the last call under that key may have gone out: a provider may need
-    /// some minutes before its search knows what it carried out.
-    ///
     /// # Errors
     ///
     /// See [`GatewayError`]: it may be asked again.
     fn find(
         &self,
         charge: &Charge,
-        quiet: Duration,
+        called: Called,
     ) -> impl Future<Output = Result<Option<PaymentResult>, GatewayError>> + Send;
 
     /// Gives money back, or says why not. Called again with the same key it says the same.
@@ -199,12 +222,34 @@ pub trait Gateway: Send + Sync + 'static {
     fn check(&self) -> impl Future<Output = Result<(), GatewayError>> + Send;
 }
 
+impl GatewayError {
+    /// The provider is there, and does not know yet.
+    pub fn pending(ask: Ask, cause: impl Into<BoxError>) -> Self {
+        Self::Pending { ask, cause: cause.into() }
+    }
+
+    /// Whether the provider is not there for anybody: what it says of one order is no sign of that.
+    #[must_use]
+    pub const fn is_of_all(&self) -> bool {
+        match self {
+            Self::Unavailable(_)
+            | Self::Unreachable(_)
+            | Self::Misconfigured(_)
+            | Self::Unknown(_) => true,
+            Self::Pending { .. } => false,
+        }
+    }
+}
+
 /// Why nothing is known yet.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
-    /// The call never reached the provider, or the provider would not take it.
+    /// The provider would not take the call.
     #[error("the provider is not available")]
     Unavailable(#[source] BoxError),
+    /// Nobody is there: the provider is away, or never was at that address.
+    #[error("the provider cannot be reached")]
+    Unreachable(#[source] BoxError),
     /// The provider does not take our credentials, or is not at that address. Only a person can
     /// help; until then nothing is an order's fault.
     #[error("the connector is not configured for this provider")]
@@ -212,4 +257,14 @@ pub enum GatewayError {
     /// The call went out and no answer came: money may have moved.
     #[error("the outcome of the call is unknown")]
     Unknown(#[source] BoxError),
+    /// The provider answered, and what it says is not final: money may have moved, or move yet.
+    /// Nothing is wrong with the provider.
+    #[error("the provider does not know yet")]
+    Pending {
+        /// How to find out.
+        ask: Ask,
+        /// What it said.
+        #[source]
+        cause: BoxError,
+    },
 }

@@ -15,7 +15,9 @@ pub(crate) mod testing;
 mod webhook;
 
 pub use clock::{Clock, SystemClock, new_uuid};
-pub use gateway::{Charge, Gateway, GatewayError, GiveBack, Moved, Movement, News, Page};
+pub use gateway::{
+    Ask, Called, Charge, Gateway, GatewayError, GiveBack, Moved, Movement, News, Page,
+};
 pub use lease::{Lease, LeaseError};
 pub use log::{Batch, BoxError, CommitError, Committed, Entry, Log, Message, ReadError, Tail};
 pub use replies::{AnswerTo, Arrived, Asks, Commands, Part, Replies, Unanswered};

@@ -33,7 +33,7 @@ impl Decline {
         Self {
             code: if own || authentication { code } else { "card_declined" }.to_owned(),
             decline_code: (!own).then(|| code.to_owned()),
-            advice_code: FOR_GOOD.contains(&code).then(|| "do_not_try_again".to_owned()),
+            advice_code: advice(code).map(ToOwned::to_owned),
             message: message(code).to_owned(),
         }
     }
@@ -47,6 +47,13 @@ impl Decline {
     pub(super) fn reason(&self) -> &str {
         self.decline_code.as_deref().unwrap_or(&self.code)
     }
+}
+
+fn advice(code: &str) -> Option<&'static str> {
+    if FOR_GOOD.contains(&code) {
+        return Some("do_not_try_again");
+    }
+    (code == "insufficient_funds").then_some("try_again_later")
 }
 
 fn message(code: &str) -> &'static str {

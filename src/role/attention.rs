@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::domain::{Address, Event, Sequence};
+use crate::domain::{Address, Event, Recorded, Sequence, Timestamp};
 use crate::engine::{Projection, ProjectionError, Reached, Taken};
 use crate::port::{Clock, Message};
 use crate::telemetry;
-use crate::view::attention::{AttentionItem, item};
+use crate::view::attention::{AttentionItem, item, settled_by};
 use crate::wire::{Commit, Encoding, Subjects, headers};
 
 /// Folds commits into items.
@@ -33,17 +33,37 @@ impl<C: Clock> AttentionList<C> {
         }
     }
 
-    /// The item that an event raises or resolves.
-    fn follow(&mut self, at: Address, commit: &Commit, event: &Event) -> Option<AttentionItem> {
-        let Event::AttentionResolved(resolved) = event else {
-            let record = commit.events.get(usize::try_from(at.index).ok()?)?;
-            let item = item(at, commit.head.at, record)?;
-            self.open.insert((item.kind.clone(), item.id.clone()), item.clone());
-            return Some(item);
-        };
-        // What is not open any more was resolved by somebody else.
-        let key = (resolved.kind.name().to_owned(), resolved.id.to_string());
-        Some(self.open.remove(&key)?.resolved(at, commit.head.at, resolved))
+    /// The items that an event raises, resolves or settles.
+    fn follow(&mut self, at: Address, made: Timestamp, record: &Recorded) -> Vec<AttentionItem> {
+        if let Event::AttentionResolved(resolved) = &record.event {
+            // What is not open any more was resolved by somebody else.
+            let key = (resolved.kind.name().to_owned(), resolved.id.to_string());
+            let open = self.open.remove(&key);
+            return open.map(|item| item.resolved(at, made, resolved)).into_iter().collect();
+        }
+        let mut items = Vec::new();
+        if !self.open.is_empty() {
+            for (kind, id, attempt) in settled_by(&record.event) {
+                let key = (kind.name().to_owned(), id);
+                let is_it = |item: &AttentionItem| {
+                    attempt.is_none() || item.attempt.is_none() || item.attempt == attempt
+                };
+                if self.open.get(&key).is_some_and(is_it) {
+                    let item = self.open.remove(&key);
+                    items.extend(item.map(|item| item.settled(at, made, record)));
+                }
+            }
+        }
+        if let Some(mut item) = item(at, made, record) {
+            let key = (item.kind.clone(), item.id.clone());
+            if let Some(open) = self.open.get(&key) {
+                // It is not younger for being found again.
+                item.raised_at_ms = open.raised_at_ms;
+            }
+            self.open.insert(key, item.clone());
+            items.push(item);
+        }
+        items
     }
 
     fn tell(&mut self) {
@@ -75,19 +95,19 @@ impl<C: Clock> Projection for AttentionList<C> {
         let unseen = (0_u32..).zip(&commit.events).skip_while(|(index, _)| *index < skip);
         for (index, record) in unseen {
             let at = Address::new(sequence, index);
-            let Some(item) = self.follow(at, commit, &record.event) else {
-                continue;
-            };
-            let payload =
-                Encoding::Json.write(&item).map_err(|error| ProjectionError(error.to_string()))?;
-            let content_type = Encoding::Json.content_type().to_owned();
-            let message = Message {
-                subject: self.subjects.attention(&item.kind, &item.id),
-                headers: vec![(headers::CONTENT_TYPE, content_type)],
-                payload,
-                expected: None,
-            };
-            self.owed.push_back((sequence, message));
+            for item in self.follow(at, commit.head.at, record) {
+                let payload = Encoding::Json
+                    .write(&item)
+                    .map_err(|error| ProjectionError(error.to_string()))?;
+                let content_type = Encoding::Json.content_type().to_owned();
+                let message = Message {
+                    subject: self.subjects.attention(&item.kind, &item.id),
+                    headers: vec![(headers::CONTENT_TYPE, content_type)],
+                    payload,
+                    expected: None,
+                };
+                self.owed.push_back((sequence, message));
+            }
         }
         Ok(())
     }

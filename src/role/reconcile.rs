@@ -163,10 +163,10 @@ async fn insist<G: Gateway>(
     let mut pauses = PAUSES.into_iter();
     loop {
         match gateway.list(period.from, period.until, after).await {
-            Err(GatewayError::Unavailable(cause)) => match pauses.next() {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(GatewayError::Unavailable(cause)),
-            },
+            Err(error @ (GatewayError::Unavailable(_) | GatewayError::Unreachable(_))) => {
+                let pause = pauses.next().ok_or(error)?;
+                tokio::time::sleep(pause).await;
+            }
             answered => return answered,
         }
     }

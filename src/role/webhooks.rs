@@ -139,8 +139,14 @@ impl<G: Gateway, M: Commands, C: Clock, L: Log> Webhooks<G, M, C, L> {
             }
             Ok(None) => return Ok(Heard::Ignored("not_ours".to_owned())),
             // Nothing final yet. What is final will be told by itself.
-            Err(GatewayError::Unknown(_)) => return Ok(Heard::Ignored("not_final".to_owned())),
-            Err(error @ (GatewayError::Unavailable(_) | GatewayError::Misconfigured(_))) => {
+            Err(GatewayError::Unknown(_) | GatewayError::Pending { .. }) => {
+                return Ok(Heard::Ignored("not_final".to_owned()));
+            }
+            Err(
+                error @ (GatewayError::Unavailable(_)
+                | GatewayError::Unreachable(_)
+                | GatewayError::Misconfigured(_)),
+            ) => {
                 return Err(error.into());
             }
         };

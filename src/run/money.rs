@@ -30,11 +30,16 @@ pub(super) async fn start_payer<G: Gateway>(
     let gateway = Arc::clone(&setup.gateway);
     let classes = setup.policy.classes.clone();
     let payer = Payer::new(gateway, (client, SystemClock), setup.payments, classes);
-    let (drive, shows) = (payer.drive(), payer.shows());
+    let (drive, shows, reports) = (payer.drive(), payer.shows(), payer.reports());
     let key = Subjects::bucket_key(&bucket, &Subjects::connector_key(shows.connector()));
     let (board, stop) = (log.clone(), group.token());
     group.spawn("payer's connector", async move {
         shows.run(&board, &key, &stop).await;
+        Ok(())
+    });
+    let stop = group.token();
+    group.spawn("payer's reports", async move {
+        reports.run(&stop).await;
         Ok(())
     });
     let timers = JsLog::open(&connection, setup.subjects().stream("TIMERS")).await?;

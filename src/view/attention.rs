@@ -3,16 +3,20 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Address, AttentionResolved, Event, ItemKind, Recorded, Timestamp};
+use super::owed::Debt;
+use crate::domain::{
+    Address, AttentionResolved, Event, ItemKind, OrderId, PaymentResult, Recorded, Timestamp,
+};
 
 /// One item of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AttentionItem {
     /// `poison`, `shortage`, `amount_mismatch`, `payment_unknown`, `refund_failed`,
-    /// `refund_unknown`, `refund_mismatch`, `view_differs` or `log_violation`; in older logs also
-    /// `late_payment` and `double_capture`.
+    /// `refund_unknown`, `refund_mismatch`, `view_differs`, `log_violation` or
+    /// `connector_misconfigured`; in older logs also `late_payment` and `double_capture`.
     pub kind: String,
-    /// What it is about: an order, a SKU, or the address of the event.
+    /// What it is about: an order, a refund of it (`-r` and its number behind the order), a SKU, a
+    /// view, a connector, or the address of the event.
     pub id: String,
     /// What a person needs to know.
     pub reason: String,
@@ -24,6 +28,9 @@ pub struct AttentionItem {
     pub event_seq: u64,
     /// The event in it.
     pub event_index: u32,
+    /// Which attempt to take the money of an order, when it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u8>,
     /// The place of the command in the command stream, when it is one that was published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command_seq: Option<u64>,
@@ -35,11 +42,11 @@ pub struct AttentionItem {
 /// What was done about an item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resolution {
-    /// `retry` or `discard`.
+    /// `retry` or `discard`; `settled` when nobody had to do anything about it.
     pub action: String,
-    /// Who decided it.
+    /// Who decided it, or whose command settled it.
     pub by: String,
-    /// Why.
+    /// Why, or the event that settled it.
     pub reason: String,
     /// When.
     pub at_ms: Timestamp,
@@ -60,6 +67,53 @@ impl AttentionItem {
         };
         Self { resolved: Some(resolution), ..self }
     }
+
+    /// The item after an event that leaves nothing to do about it.
+    #[must_use]
+    pub fn settled(self, at: Address, made: Timestamp, record: &Recorded) -> Self {
+        let resolution = Resolution {
+            action: "settled".to_owned(),
+            by: record.source.to_string(),
+            reason: record.event.kind().to_owned(),
+            at_ms: made,
+            event_seq: at.sequence.0,
+        };
+        Self { resolved: Some(resolution), ..self }
+    }
+}
+
+/// An order, or a refund of it.
+fn about(order_id: OrderId, refund: Option<u16>) -> String {
+    refund.map_or_else(|| order_id.to_string(), |refund| Debt::refund(order_id, refund).to_string())
+}
+
+/// Items that nobody has to look at any more once an event has happened, as kind and id; of an
+/// attempt only when the item is of that one.
+#[must_use]
+pub fn settled_by(event: &Event) -> Vec<(ItemKind, String, Option<u8>)> {
+    let payment =
+        |order_id, attempt| vec![(ItemKind::PaymentUnknown, about(order_id, None), Some(attempt))];
+    let refund = |kinds: &[ItemKind], order_id, refund| {
+        kinds.iter().map(|kind| (*kind, about(order_id, Some(refund)), None)).collect()
+    };
+    if let Event::PaymentCaptured(e) = event {
+        vec![
+            // Whichever it was: the order is settled by it, one way or the other.
+            (ItemKind::PaymentUnknown, about(e.order_id, None), None),
+            // Whoever takes money is set up for it.
+            (ItemKind::ConnectorMisconfigured, e.connector.to_string(), None),
+        ]
+    } else if let Event::PaymentNoted(e) = event
+        && e.result != PaymentResult::Unknown
+    {
+        payment(e.order_id, e.attempt)
+    } else if let Event::PaymentRefunded(e) = event {
+        refund(&[ItemKind::RefundUnknown, ItemKind::RefundFailed], e.order_id, e.refund)
+    } else if let Event::RefundFailed(e) = event {
+        refund(&[ItemKind::RefundUnknown], e.order_id, e.refund)
+    } else {
+        Vec::new()
+    }
 }
 
 /// The item an event raises; none for most.
@@ -67,7 +121,8 @@ impl AttentionItem {
 pub fn item(at: Address, made: Timestamp, record: &Recorded) -> Option<AttentionItem> {
     let (kind, id, reason) = match &record.event {
         Event::AttentionRaised(raised) => {
-            (raised.kind.into(), raised.order_id.to_string(), raised.reason.to_string())
+            let id = about(raised.order_id, raised.refund);
+            (raised.kind.into(), id, raised.reason.to_string())
         }
         Event::FindingReported(found) => {
             (found.kind.into(), found.id.to_string(), found.reason.to_string())
@@ -118,11 +173,12 @@ pub fn item(at: Address, made: Timestamp, record: &Recorded) -> Option<Attention
         | Event::RefundNoted(_)
         | Event::AttentionResolved(_) => return None,
     };
-    let command_seq = if let Event::CommandRejected(rejected) = &record.event {
-        rejected.command_seq
-    } else {
-        None
-    };
+    let (mut command_seq, mut attempt) = (None, None);
+    if let Event::CommandRejected(rejected) = &record.event {
+        command_seq = rejected.command_seq;
+    } else if let Event::AttentionRaised(raised) = &record.event {
+        attempt = raised.attempt;
+    }
     Some(AttentionItem {
         kind: kind.name().to_owned(),
         id,
@@ -131,6 +187,7 @@ pub fn item(at: Address, made: Timestamp, record: &Recorded) -> Option<Attention
         raised_at_ms: made,
         event_seq: at.sequence.0,
         event_index: at.index,
+        attempt,
         command_seq,
         resolved: None,
     })

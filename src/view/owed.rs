@@ -26,8 +26,11 @@ pub struct Owed {
     /// Which way the money goes.
     #[serde(flatten)]
     pub way: Way,
-    /// When it was asked for.
+    /// When the money was asked for: by the first attempt.
     pub asked_at_ms: Timestamp,
+    /// When this attempt's key was made; with the first attempt when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_made_at_ms: Option<Timestamp>,
     /// Not before this; at once when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before_ms: Option<Timestamp>,
@@ -100,6 +103,12 @@ impl fmt::Display for Debt {
 }
 
 impl Owed {
+    /// When its key was made: no call under it is older.
+    #[must_use]
+    pub fn key_made_at(&self) -> Timestamp {
+        self.key_made_at_ms.unwrap_or(self.asked_at_ms)
+    }
+
     /// What it is an attempt at.
     #[must_use]
     pub const fn debt(&self) -> Debt {
@@ -142,6 +151,7 @@ pub fn change((sequence, made): (Sequence, Timestamp), record: &Recorded) -> Opt
                 currency: placed.currency,
                 way: Way::Charge { payment_method_token: placed.payment_method_token.clone() },
                 asked_at_ms: placed.asked_at,
+                key_made_at_ms: None,
                 not_before_ms: None,
                 off: false,
                 trace: record.trace.clone(),
@@ -156,6 +166,7 @@ pub fn change((sequence, made): (Sequence, Timestamp), record: &Recorded) -> Opt
             currency: requested.currency,
             way: Way::Charge { payment_method_token: requested.payment_method_token.clone() },
             asked_at_ms: made,
+            key_made_at_ms: None,
             not_before_ms: None,
             off: false,
             trace: record.trace.clone(),
@@ -173,6 +184,7 @@ pub fn change((sequence, made): (Sequence, Timestamp), record: &Recorded) -> Opt
                 capture_ref: requested.capture_ref.clone(),
             },
             asked_at_ms: made,
+            key_made_at_ms: None,
             not_before_ms: None,
             off: false,
             trace: record.trace.clone(),

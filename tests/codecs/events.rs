@@ -173,8 +173,14 @@ fn of_orders_ending() -> impl Strategy<Value = Event> {
         (order_id(), ends)
             .prop_map(|(order_id, reason)| OrderCancelled { order_id, reason })
             .prop_map(Event::OrderCancelled),
-        (kinds, order_id(), text())
-            .prop_map(|(kind, order_id, reason)| AttentionRaised { kind, order_id, reason })
+        (kinds, order_id(), maybe(any::<u16>()), maybe(any::<u8>()), text())
+            .prop_map(|(kind, order_id, refund, attempt, reason)| AttentionRaised {
+                kind,
+                order_id,
+                refund,
+                attempt,
+                reason,
+            })
             .prop_map(Event::AttentionRaised),
         (finding_kind(), token(), text())
             .prop_map(|(kind, id, reason)| FindingReported { kind, id, reason })
@@ -205,11 +211,9 @@ fn of_money() -> impl Strategy<Value = Event> {
         },
     );
     let classes = prop::sample::select(vec![Infra, Soft, Customer, Hard]);
-    let retry = (any::<u8>(), token(), moment()).prop_map(|(attempt, idempotency_key, at)| Retry {
-        attempt,
-        idempotency_key,
-        at,
-    });
+    let retry = (any::<u8>(), token(), moment(), maybe(moment())).prop_map(
+        |(attempt, idempotency_key, at, until)| Retry { attempt, idempotency_key, at, until },
+    );
     let failed = (attempt(), classes.clone(), token(), maybe(retry)).prop_map(
         |((order_id, attempt, connector), class, code, retry)| PaymentFailed {
             order_id,
@@ -268,11 +272,15 @@ fn of_money_back() -> impl Strategy<Value = Event> {
         (amount(), currency()),
         (prop::sample::select(reasons), maybe(text()), maybe(token())),
     );
-    let asked = asked.prop_map(
+    let asked = (asked, maybe(any::<u16>()), maybe(moment())).prop_map(
         |(
-            ((order_id, refund, attempt, idempotency_key), connector, capture_ref),
-            (amount_minor, currency),
-            (reason, note, reference),
+            (
+                ((order_id, refund, attempt, idempotency_key), connector, capture_ref),
+                (amount_minor, currency),
+                (reason, note, reference),
+            ),
+            instead_of,
+            attention_at,
         )| RefundRequested {
             order_id,
             refund,
@@ -284,6 +292,8 @@ fn of_money_back() -> impl Strategy<Value = Event> {
             reason,
             note,
             reference,
+            instead_of,
+            attention_at,
         },
     );
     let refunded = (attempt(), amount(), currency(), token()).prop_map(
@@ -300,11 +310,9 @@ fn of_money_back() -> impl Strategy<Value = Event> {
         },
     );
     let classes = prop::sample::select(vec![Infra, Soft, Customer, Hard]);
-    let retry = (any::<u8>(), token(), moment()).prop_map(|(attempt, idempotency_key, at)| Retry {
-        attempt,
-        idempotency_key,
-        at,
-    });
+    let retry = (any::<u8>(), token(), moment(), maybe(moment())).prop_map(
+        |(attempt, idempotency_key, at, until)| Retry { attempt, idempotency_key, at, until },
+    );
     let failed = (attempt(), classes, token(), maybe(retry)).prop_map(
         |((order_id, refund, attempt, connector), class, code, retry)| RefundFailed {
             order_id,

@@ -209,7 +209,11 @@ pub(crate) fn maybe<S: Strategy>(value: S) -> impl Strategy<Value = Option<S::Va
 }
 
 pub(crate) fn finding_kind() -> impl Strategy<Value = FindingKind> {
-    prop::sample::select(vec![FindingKind::ViewDiffers, FindingKind::LogViolation])
+    prop::sample::select(vec![
+        FindingKind::ViewDiffers,
+        FindingKind::LogViolation,
+        FindingKind::ConnectorMisconfigured,
+    ])
 }
 
 pub(crate) fn attention_action() -> impl Strategy<Value = AttentionAction> {

@@ -1,12 +1,17 @@
 //! The promises of a provider, on each of them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use kassa::domain::{Amount, Currency, PaymentResult, RefundResult, Timestamp};
-use kassa::port::{Charge, Clock, Gateway, GatewayError, GiveBack, Movement, News, SystemClock};
+use kassa::port::{
+    Ask, Charge, Clock, Gateway, GatewayError, GiveBack, Movement, News, SystemClock,
+};
 
-use super::provider::{attempt, charge, give_back, listed, new_order, paid, token};
+use super::provider::{attempt, charge, give_back, just_called, listed, new_order, paid, token};
+
+/// Far above what anything here takes, so that a failure is one.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Half of a hundred thousand.
 const HALF: u64 = 50_000;
@@ -16,7 +21,11 @@ async fn insist<T>(mut ask: impl AsyncFnMut() -> Result<T, GatewayError>) -> T {
     for _ in 0..100 {
         match ask().await {
             Ok(answer) => return answer,
-            Err(GatewayError::Unknown(_) | GatewayError::Unavailable(_)) => {}
+            Err(
+                GatewayError::Unknown(_)
+                | GatewayError::Unavailable(_)
+                | GatewayError::Pending { .. },
+            ) => {}
             Err(error) => panic!("{error:?}"),
         }
     }
@@ -73,7 +82,7 @@ pub(super) async fn a_declined_card_says_why_and_says_it_again<G: Gateway>(gatew
             let result = gateway.charge(&charge).await.unwrap();
             assert_eq!(result, PaymentResult::Declined { code: token(code) });
         }
-        let found = gateway.find(&charge, Duration::ZERO).await.unwrap();
+        let found = gateway.find(&charge, just_called()).await.unwrap();
         assert_eq!(found, Some(PaymentResult::Declined { code: token(code) }));
     }
     assert_eq!(listed(&gateway).await, []);
@@ -91,15 +100,43 @@ pub(super) async fn an_answer_that_is_lost_is_unknown_and_found_again<G: Gateway
     let charge = charge("silent_1x");
     let lost = gateway.charge(&charge).await;
     assert!(matches!(lost, Err(GatewayError::Unknown(_))), "{lost:?}");
-    let found = gateway.find(&charge, Duration::ZERO).await.unwrap().expect("it was carried out");
+    let found = gateway.find(&charge, just_called()).await.unwrap().expect("it was carried out");
     assert!(matches!(found, PaymentResult::Captured { .. }), "{found:?}");
     assert_eq!(gateway.charge(&charge).await.unwrap(), found);
     assert_eq!(listed(&gateway).await.len(), 1);
 }
 
+/// It keeps what it said first for whoever calls again under that key; what becomes of the payment
+/// is known under its name.
+pub(super) async fn a_payment_that_is_not_final_is_known_by_its_name<G: Gateway>(gateway: G) {
+    let charge = charge("processing");
+    for _ in 0..2 {
+        let said = gateway.charge(&charge).await;
+        let Err(GatewayError::Pending { ask: Ask::ByName(name), .. }) = said else {
+            panic!("{said:?}")
+        };
+        let begun = Instant::now();
+        let news = loop {
+            match gateway.look_up(&name).await {
+                Ok(Some(news)) => break news,
+                Err(GatewayError::Pending { ask, .. }) => {
+                    assert_eq!(ask, Ask::ByName(name.clone()))
+                }
+                other => panic!("{other:?}"),
+            }
+            assert!(begun.elapsed() < PATIENCE);
+            tokio::task::yield_now().await;
+        };
+        let News::Charge { order_id, attempt: 1, result } = news else { panic!("{news:?}") };
+        assert_eq!(order_id, charge.order_id);
+        assert!(matches!(result, PaymentResult::Captured { .. }), "{result:?}");
+    }
+    assert_eq!(listed(&gateway).await.len(), 1);
+}
+
 pub(super) async fn what_was_never_charged_is_not_found<G: Gateway>(gateway: G) {
     paid(&gateway, &charge("pm_card_visa")).await;
-    assert_eq!(gateway.find(&charge("pm_card_visa"), Duration::ZERO).await.unwrap(), None);
+    assert_eq!(gateway.find(&charge("pm_card_visa"), just_called()).await.unwrap(), None);
 }
 
 pub(super) async fn a_provider_that_is_away_took_nothing<G: Gateway>(gateway: G) {
@@ -108,7 +145,7 @@ pub(super) async fn a_provider_that_is_away_took_nothing<G: Gateway>(gateway: G)
     // Whoever says 503 may have carried it out: only a connection that never was says no.
     let is_error = matches!(away, Err(GatewayError::Unavailable(_) | GatewayError::Unknown(_)));
     assert!(is_error, "{away:?}");
-    assert_eq!(gateway.find(&charge, Duration::ZERO).await.unwrap(), None);
+    assert_eq!(gateway.find(&charge, just_called()).await.unwrap(), None);
     assert_eq!(listed(&gateway).await, []);
 }
 
@@ -204,7 +241,7 @@ pub(super) async fn whoever_insists_is_told_and_charged_once<G: Gateway>(gateway
         let method = if number % 3 == 0 { "decline_lost_card" } else { "pm_card_visa" };
         let charge = charge(method);
         let result = insist(async || gateway.charge(&charge).await).await;
-        let found = insist(async || gateway.find(&charge, Duration::ZERO).await).await;
+        let found = insist(async || gateway.find(&charge, just_called()).await).await;
         assert_eq!(found, Some(result));
     }
     let begun = SystemClock.now().before(Duration::from_secs(3_600));
@@ -251,6 +288,7 @@ on_each! {
     a_declined_card_says_why_and_says_it_again 0;
     a_card_may_be_declined_once_and_pass_the_next_time 0;
     an_answer_that_is_lost_is_unknown_and_found_again 0;
+    a_payment_that_is_not_final_is_known_by_its_name 0;
     what_was_never_charged_is_not_found 0;
     a_provider_that_is_away_took_nothing 0;
     money_goes_back_once_in_parts_or_whole 0;

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use kassa::domain::{
-    AttentionKind, AttentionRaised, CancelReason, CommandRejected, Event, Fingerprint, Opened,
-    OrderCancelled, OrderConfirmed, OrderPlaced, PaymentAbandoned, PaymentCaptured, PaymentNoted,
-    PaymentResult, Recorded, RefundNoted, RefundReason, RefundRequested, RefundResult, Refusal,
-    Sequence, SkuListed, StockAdjusted, StockHeld, StockReceived, Timestamp,
-    payment::AttemptRequest, payment::DeclineClass, stock::StockDelta,
+    AttentionKind, AttentionRaised, CancelReason, CommandRejected, Event, FindingKind,
+    FindingReported, Fingerprint, Opened, OrderCancelled, OrderConfirmed, OrderPlaced,
+    PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted, PaymentResult, Recorded,
+    RefundNoted, RefundReason, RefundRequested, RefundResult, Refusal, Retry, Sequence, SkuListed,
+    StockAdjusted, StockHeld, StockReceived, Timestamp, payment::AttemptRequest,
+    payment::DeclineClass, stock::StockDelta,
 };
 use kassa::wire::{Commit, CommitHead, Hash, Snapshot};
 
@@ -30,6 +31,7 @@ fn every_commit() -> Vec<(&'static str, Commit)> {
         ("every_refusal", Commit { head: head(80, 88_200), events: refused() }),
         ("every_word", Commit { head: head(81, 88_201), events: every_word() }),
         ("words_of_refunds", Commit { head: head(82, 88_202), events: words_of_refunds() }),
+        ("gained_by_money", Commit { head: head(83, 88_203), events: gained_by_money() }),
     ]
 }
 
@@ -160,7 +162,13 @@ fn every_word() -> Vec<Recorded> {
         [AttentionKind::LatePayment, AttentionKind::AmountMismatch, AttentionKind::DoubleCapture];
     let raised = kinds.map(|kind| {
         let reason = text("a person looks");
-        Event::AttentionRaised(AttentionRaised { kind, order_id, reason })
+        Event::AttentionRaised(AttentionRaised {
+            kind,
+            order_id,
+            refund: None,
+            attempt: None,
+            reason,
+        })
     });
     let result = PaymentResult::Declined { code: token("a_code") };
     let noted = PaymentNoted { order_id, attempt: 255, connector: connector.clone(), result };
@@ -186,6 +194,8 @@ fn words_of_refunds() -> Vec<Recorded> {
             reason,
             note: None,
             reference: None,
+            instead_of: None,
+            attention_at: None,
         })
     });
     let kinds = [
@@ -196,7 +206,13 @@ fn words_of_refunds() -> Vec<Recorded> {
     ];
     let raised = kinds.map(|kind| {
         let reason = text("a person looks");
-        Event::AttentionRaised(AttentionRaised { kind, order_id, reason })
+        Event::AttentionRaised(AttentionRaised {
+            kind,
+            order_id,
+            refund: None,
+            attempt: None,
+            reason,
+        })
     });
     let results = [
         RefundResult::Refunded { provider_ref: token("re_1") },
@@ -216,13 +232,64 @@ fn words_of_refunds() -> Vec<Recorded> {
     words.chain(noted).chain(rejected).map(unasked).collect()
 }
 
+/// Fields and words that events about money were given later.
+fn gained_by_money() -> Vec<Recorded> {
+    let (order_id, connector) = (order(1), token("simulated"));
+    let retry = Retry {
+        attempt: 2,
+        idempotency_key: token("019ca945-0a00-7aaa-8aaa-000000000001-2"),
+        at: Timestamp(NOON.0 + 20_000),
+        until: Some(Timestamp(NOON.0 + 600_000)),
+    };
+    let (class, code) = (DeclineClass::Soft, token("do_not_honor"));
+    let failed = PaymentFailed {
+        order_id,
+        attempt: 1,
+        connector: connector.clone(),
+        class,
+        code,
+        retry: Some(retry),
+    };
+    let asked = RefundRequested {
+        order_id,
+        refund: 2,
+        payment: AttemptRequest::of_refund(order_id, 2, 1).unwrap(),
+        connector: connector.clone(),
+        capture_ref: token("pi_3N9x"),
+        amount_minor: amount(950),
+        currency: currency("EUR"),
+        reason: RefundReason::Requested,
+        note: Some(text("the bank answers again")),
+        reference: None,
+        instead_of: Some(1),
+        attention_at: Some(Timestamp(NOON.0 + 3_600_000)),
+    };
+    let raised = |kind, refund, attempt| {
+        let reason = text("a person looks");
+        Event::AttentionRaised(AttentionRaised { kind, order_id, refund, attempt, reason })
+    };
+    let found = FindingReported {
+        kind: FindingKind::ConnectorMisconfigured,
+        id: connector,
+        reason: text("401 invalid_request_error"),
+    };
+    let events = [
+        Event::PaymentFailed(failed),
+        raised(AttentionKind::PaymentUnknown, None, Some(1)),
+        Event::RefundRequested(asked),
+        raised(AttentionKind::RefundFailed, Some(1), None),
+        Event::FindingReported(found),
+    ];
+    events.map(unasked).into()
+}
+
 #[test]
 fn a_commit_is_read_for_ever_and_written_as_it_was() {
     let mut read = BTreeSet::new();
     for (name, commit) in every_commit() {
         for version in [1, 2] {
-            if version == 1 && name == "words_of_refunds" {
-                // There were none yet when commits were not packed.
+            if version == 1 && ["words_of_refunds", "gained_by_money"].contains(&name) {
+                // There was nothing of it yet when commits were not packed.
                 continue;
             }
             let file = format!("{name}-{version}");

@@ -187,6 +187,7 @@ fn of_money() -> Vec<(&'static str, u16, Event)> {
                     attempt: 2,
                     idempotency_key: token("019ca945-0a00-7aaa-8aaa-000000000001-2"),
                     at: Timestamp(NOON.0 + 20_000),
+                    until: None,
                 }),
             }),
         ),
@@ -242,6 +243,8 @@ fn of_money() -> Vec<(&'static str, u16, Event)> {
             Event::AttentionRaised(AttentionRaised {
                 kind: AttentionKind::LatePayment,
                 order_id,
+                refund: None,
+                attempt: None,
                 reason: text("34.50 EUR came after the order was off"),
             }),
         ),
@@ -266,6 +269,8 @@ fn of_money_back() -> Vec<(&'static str, u16, Event)> {
                 reason: RefundReason::Requested,
                 note: Some(text("the tea was stale")),
                 reference: Some(token("claim-88")),
+                instead_of: None,
+                attention_at: None,
             }),
         ),
         (
@@ -295,6 +300,7 @@ fn of_money_back() -> Vec<(&'static str, u16, Event)> {
                     attempt: 2,
                     idempotency_key: token("019ca945-0a00-7aaa-8aaa-000000000001-r1-2"),
                     at: Timestamp(NOON.0 + 20_000),
+                    until: None,
                 }),
             }),
         ),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kassa::domain::{
-    CancelOrder, Command, OrderId, PaymentResult, RecordPayment, RefundOrder, Text,
+    Amount, CancelOrder, Command, OrderId, PaymentResult, RecordPayment, RefundOrder, Text,
 };
 use kassa::nats::Client;
 use kassa::port::{Charge, Commands, Gateway, Log};
@@ -33,7 +33,8 @@ fn call_off(order_id: OrderId) -> Command {
 fn refund(order_id: OrderId) -> Command {
     Command::RefundOrder(RefundOrder {
         order_id,
-        amount_minor: None,
+        // A part of it: the goods stay the buyer's.
+        amount_minor: Amount::new(1),
         currency: None,
         reason: Text::lossy("a scratch"),
         reference: "claim-1".parse().unwrap(),
@@ -73,7 +74,7 @@ async fn goes_back(shop: Shop) {
     becomes(&shop, stolen, "confirmed", "captured").await;
     accepted(&client, &refund(stolen)).await;
     let view = refunds(&shop, stolen, "failed").await;
-    assert_eq!(view.state, "confirmed", "the goods stay the buyer's");
+    assert_eq!(view.state, "confirmed");
     prove_money(&shop).await;
     roles.stop(PROGRESS).await;
 }

@@ -38,7 +38,8 @@ async fn what_can_be_recovered_of_a_storm_is_and_nobody_pays_twice() {
     let shorter = |seconds| Duration::from_secs(seconds) / COMPRESS;
     let world = WorldOptions {
         policy: Policy {
-            hold: Policy::HOLD_DEFAULT / COMPRESS + Policy::ATTEMPT,
+            hold: Policy::HOLD_DEFAULT / COMPRESS,
+            attempt: Policy::ATTEMPT_DEFAULT / COMPRESS,
             retries: RetrySchedule::try_new([20, 90, 240].map(shorter).to_vec()).unwrap(),
             ..Policy::default()
         },

@@ -244,7 +244,7 @@ async fn a_refund_that_comes_back_is_open_again_and_a_human_is_told() {
     seen(&shop, order_id, ("gets its money", PROGRESS), refund_is("refunded")).await;
     seen(&shop, order_id, ("has its money sent back", PROGRESS), refund_is("failed")).await;
     let list = shop.log("ATTENTION").await;
-    let subject = shop.subjects.attention("refund_failed", &order_id.to_string());
+    let subject = shop.subjects.attention("refund_failed", &format!("{order_id}-r1"));
     let told = async || list.last(&subject).await.unwrap();
     eventually("a human is told", PROGRESS, told).await;
     // The provider has the money, and the log says so.

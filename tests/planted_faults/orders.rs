@@ -57,6 +57,7 @@ fn failure(story: &Story, number: u8, (next, wait_ms): (u8, u64)) -> Event {
             attempt: next,
             idempotency_key: token(&format!("{order_id}-{next}")),
             at: head.at.after(Duration::from_millis(wait_ms)),
+            until: None,
         }),
     })
 }

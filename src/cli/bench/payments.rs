@@ -110,9 +110,9 @@ fn compressed(compress: u32) -> Result<Policy, anyhow::Error> {
     let shorter = |seconds| Duration::from_secs(seconds) / compress;
     let shop = Policy::default();
     Ok(Policy {
-        // An attempt's own time is not compressed: no retry is planned closer to the end.
-        hold: shop.hold / compress + Policy::ATTEMPT,
-        unknown_hold: shop.unknown_hold / compress + Policy::ATTEMPT,
+        hold: shop.hold / compress,
+        attempt: shop.attempt / compress,
+        unknown_hold: shop.unknown_hold / compress,
         retries: RetrySchedule::try_new(PAUSES.map(shorter).to_vec())?,
         ..shop
     })

@@ -39,8 +39,10 @@ pub(super) async fn look_at_provider(session: &Session, findings: &mut Findings)
         Err(error) => {
             // One that is away comes back by itself; one that is configured wrongly does not.
             let state = match error {
-                GatewayError::Misconfigured(_) => State::Fail,
-                GatewayError::Unavailable(_) | GatewayError::Unknown(_) => State::Warn,
+                GatewayError::Misconfigured(_) | GatewayError::Unreachable(_) => State::Fail,
+                GatewayError::Unavailable(_)
+                | GatewayError::Unknown(_)
+                | GatewayError::Pending { .. } => State::Warn,
             };
             let error = anyhow::Error::from(error);
             findings.add("provider", state, format!("{name} at {url}: {error:#}"));

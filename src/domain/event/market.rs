@@ -37,6 +37,12 @@ pub struct AttentionRaised {
     pub kind: AttentionKind,
     /// The order it is about.
     pub order_id: OrderId,
+    /// Which refund of it; none when it is about the whole order. Absent in older logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund: Option<u16>,
+    /// Which attempt to take its money, when it is about one. Absent in older logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u8>,
     /// What a person needs to know.
     pub reason: Text,
 }
@@ -80,6 +86,9 @@ pub enum FindingKind {
     ViewDiffers,
     /// The log breaks an invariant.
     LogViolation,
+    /// A payment provider does not take our credentials, or is not at that address: nothing can be
+    /// paid until a person has looked.
+    ConnectorMisconfigured,
 }
 
 /// See [`super::Event::AttentionResolved`].
@@ -136,6 +145,8 @@ pub enum ItemKind {
     ViewDiffers,
     /// See [`FindingKind::LogViolation`].
     LogViolation,
+    /// See [`FindingKind::ConnectorMisconfigured`].
+    ConnectorMisconfigured,
 }
 
 impl AttentionAction {
@@ -151,7 +162,7 @@ impl AttentionAction {
 
 impl ItemKind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Poison,
         Self::Shortage,
         Self::LatePayment,
@@ -163,6 +174,7 @@ impl ItemKind {
         Self::RefundMismatch,
         Self::ViewDiffers,
         Self::LogViolation,
+        Self::ConnectorMisconfigured,
     ];
 
     /// The name on the wire.
@@ -180,6 +192,7 @@ impl ItemKind {
             Self::RefundMismatch => AttentionKind::RefundMismatch.name(),
             Self::ViewDiffers => "view_differs",
             Self::LogViolation => "log_violation",
+            Self::ConnectorMisconfigured => "connector_misconfigured",
         }
     }
 }
@@ -225,6 +238,7 @@ impl From<FindingKind> for ItemKind {
         match kind {
             FindingKind::ViewDiffers => Self::ViewDiffers,
             FindingKind::LogViolation => Self::LogViolation,
+            FindingKind::ConnectorMisconfigured => Self::ConnectorMisconfigured,
         }
     }
 }

@@ -53,6 +53,10 @@ pub struct Retry {
     /// Not before this.
     #[serde(rename = "at_ms")]
     pub at: Timestamp,
+    /// No retry of this means of payment is later than this. Absent in older logs, and for refunds,
+    /// which nobody waits for.
+    #[serde(rename = "until_ms", default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// See [`super::Event::PaymentUnknown`].
@@ -137,6 +141,12 @@ pub struct RefundRequested {
     /// The paper it is on, when somebody asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Token>,
+    /// The refund that failed and that this one is asked for instead of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<u16>,
+    /// When a human is told that it has not been carried out. Absent in older logs.
+    #[serde(rename = "attention_at_ms", default, skip_serializing_if = "Option::is_none")]
+    pub attention_at: Option<Timestamp>,
 }
 
 /// What money is given back for.

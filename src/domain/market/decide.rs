@@ -159,9 +159,13 @@ impl Market {
             Command::ChangePaymentMethod(change) => {
                 Ok(self.known(change.order_id)?.change_payment_method(change)?.into())
             }
-            Command::CancelOrder(cancel) => Ok(self.known(cancel.order_id)?.cancel(cancel)?.into()),
+            Command::CancelOrder(cancel) => {
+                Ok(self.known(cancel.order_id)?.cancel(cancel, now)?.into())
+            }
             Command::FulfilOrder(fulfil) => Ok(self.known(fulfil.order_id)?.fulfil(fulfil)?.into()),
-            Command::RefundOrder(refund) => Ok(self.known(refund.order_id)?.refund(refund)?.into()),
+            Command::RefundOrder(refund) => {
+                Ok(self.known(refund.order_id)?.refund(refund, now)?.into())
+            }
             Command::RecordRefund(record) => {
                 payer_only(request)?;
                 let order = self.known(record.order_id)?;
@@ -169,7 +173,7 @@ impl Market {
             }
             Command::ReturnLines(back) => Ok(self.known(back.order_id)?.take_back(back)?.into()),
             Command::ReportFinding(report) => Ok(attention::reported(report)),
-            Command::ResolveAttention(resolve) => self.resolve_attention(resolve),
+            Command::ResolveAttention(resolve) => self.resolve_attention(resolve, now),
         }
     }
 

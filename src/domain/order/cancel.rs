@@ -1,16 +1,17 @@
 //! Calling an order off, and what becomes of its goods and its money.
 
 use super::decide::{Answer, Decision, each_line};
-use super::refund::{asked, raised};
+use super::refund::asked;
 use super::{Basket, HeldLine, Hold, Order, Phase};
 use crate::domain::event::{
-    AttentionKind, CancelReason, CancelRequested, HoldExpired, OrderCancelled, RefundReason,
+    AttentionKind, AttentionRaised, CancelReason, CancelRequested, HoldExpired, OrderCancelled,
+    RefundReason,
 };
-use crate::domain::{CancelOrder, Event, OrderId, Refusal, Text};
+use crate::domain::{CancelOrder, Event, OrderId, Refusal, Text, Timestamp};
 
 impl Order {
     /// Calls the order off while its goods are in the building. Money that came goes back.
-    pub(in crate::domain) fn cancel(&self, command: &CancelOrder) -> Decision {
+    pub(in crate::domain) fn cancel(&self, command: &CancelOrder, now: Timestamp) -> Decision {
         let partly = Refusal::WrongState { state: Text::lossy("fulfilled in part") };
         match &self.phase {
             Phase::Cancelled(_, at) => return Ok(Answer::AlreadyApplied(*at)),
@@ -26,7 +27,8 @@ impl Order {
         events.extend(cancelled(order_id, &self.basket, CancelReason::Requested));
         let first = self.money.last().saturating_add(1);
         let refunds = (first..).zip(self.kept()).filter_map(|(refund, part)| {
-            asked(order_id, refund, part, RefundReason::Cancelled).map(Event::RefundRequested)
+            asked(order_id, refund, part, (RefundReason::Cancelled, now))
+                .map(Event::RefundRequested)
         });
         events.extend(refunds);
         Ok(Answer::Append(events))
@@ -47,7 +49,13 @@ impl Order {
                  (key {order_id}-{attempt}) for {}; the stock is free again",
                 total.in_currency(*currency)
             );
-            events.push(raised(AttentionKind::PaymentUnknown, order_id, &reason));
+            events.push(Event::AttentionRaised(AttentionRaised {
+                kind: AttentionKind::PaymentUnknown,
+                order_id,
+                refund: None,
+                attempt: Some(*attempt),
+                reason: Text::lossy(&reason),
+            }));
         }
         events
     }

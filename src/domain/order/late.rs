@@ -8,7 +8,8 @@ use crate::domain::event::{
     AttentionKind, CancelReason, OrderReinstated, PaymentCaptured, RefundReason,
 };
 use crate::domain::{
-    Address, Amount, Currency, Event, OrderId, Quantity, RecordPayment, Sequence, Sku, Token,
+    Address, Amount, Currency, Event, OrderId, Quantity, RecordPayment, Sequence, Sku, Timestamp,
+    Token,
 };
 
 /// Money, and in which currency.
@@ -22,6 +23,7 @@ impl Order {
         &self,
         command: &RecordPayment,
         (money, provider_ref): (Sum, &Token),
+        now: Timestamp,
         is_there: impl Fn(&Sku, Quantity) -> bool,
     ) -> Answer {
         if let Some(known) = self.money.capture(provider_ref) {
@@ -41,7 +43,7 @@ impl Order {
             provider_ref: provider_ref.clone(),
         })];
         let fits = money == (self.basket.total, self.basket.currency);
-        let give_back = |reason| self.give_back(command, (money, provider_ref), reason);
+        let give_back = |reason| self.give_back(command, (money, provider_ref), (reason, now));
         match &self.phase {
             Phase::Placed if fits => events.extend(self.goods_are_sold(order_id)),
             Phase::Placed => {
@@ -86,7 +88,7 @@ impl Order {
         &self,
         command: &RecordPayment,
         ((amount, currency), provider_ref): (Sum, &Token),
-        reason: RefundReason,
+        why: (RefundReason, Timestamp),
     ) -> Option<Event> {
         if amount == Amount::ZERO {
             return None;
@@ -96,7 +98,7 @@ impl Order {
         let (connector, provider_ref) = (command.connector.clone(), provider_ref.clone());
         let capture = Capture { at, connector, provider_ref, amount, currency };
         let refund = self.money.last().saturating_add(1);
-        asked(command.order_id, refund, (&capture, amount), reason).map(Event::RefundRequested)
+        asked(command.order_id, refund, (&capture, amount), why).map(Event::RefundRequested)
     }
 
     fn mismatch(&self, order_id: OrderId, money: Sum, provider_ref: &Token) -> Event {
@@ -105,6 +107,6 @@ impl Order {
             money.0.in_currency(money.1),
             self.basket.total.in_currency(self.basket.currency),
         );
-        raised(AttentionKind::AmountMismatch, order_id, &reason)
+        raised(AttentionKind::AmountMismatch, (order_id, None), &reason)
     }
 }

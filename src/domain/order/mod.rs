@@ -79,6 +79,8 @@ pub struct Basket {
     pub buyer_asked: Option<Address>,
     /// What is not known of the last attempt: since when, and who could say.
     pub unknown: Option<(Address, Token)>,
+    /// No retry of this means of payment is later than this; none before one has failed.
+    pub retry_until: Option<Timestamp>,
 }
 
 impl Basket {
@@ -89,7 +91,10 @@ impl Basket {
         }
         self.unknown = None;
         match &failed.retry {
-            Some(retry) => self.next(retry.attempt),
+            Some(retry) => {
+                self.retry_until = retry.until;
+                self.next(retry.attempt)
+            }
             None => {
                 self.buyer_asked = Some(at);
                 self.outstanding = false;
@@ -109,6 +114,7 @@ impl Basket {
 
     /// Follows the buyer's new means of payment; false when nobody asked for one.
     fn request(&mut self, attempt: u8) -> bool {
+        self.retry_until = None;
         self.buyer_asked.take().is_some() && self.next(attempt)
     }
 
@@ -145,6 +151,7 @@ impl Order {
             outstanding: event.payment.is_some(),
             buyer_asked: None,
             unknown: None,
+            retry_until: None,
         };
         let (money, goods) = (Money::default(), Goods::default());
         Some(Self { at, body, basket, phase: Phase::Placed, money, goods })
@@ -246,17 +253,23 @@ impl Order {
                 }
                 Some(phase)
             }
-            (phase, Event::AttentionRaised(raised)) => self.raised(phase, raised.kind),
+            (phase, Event::AttentionRaised(raised)) => {
+                self.raised(phase, (raised.kind, raised.refund))
+            }
             _ => None,
         }
     }
 
     /// Where an order stands once a human has been told.
-    fn raised(&mut self, phase: Phase, kind: AttentionKind) -> Option<Phase> {
+    fn raised(
+        &mut self,
+        phase: Phase,
+        (kind, refund): (AttentionKind, Option<u16>),
+    ) -> Option<Phase> {
         match (phase, kind) {
             (Phase::Placed, _) => None,
             (phase, AttentionKind::RefundUnknown) => {
-                self.money.told();
+                self.money.told(refund);
                 Some(phase)
             }
             (Phase::Paid | Phase::Cancelled(..), AttentionKind::LatePayment) => {

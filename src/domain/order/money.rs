@@ -49,6 +49,12 @@ pub struct Refund {
     pub attempt: u8,
     /// Where it stands.
     pub state: RefundState,
+    /// When a human is told, unless it is over by then; none once that has happened.
+    pub attention_at: Option<Timestamp>,
+    /// The refund that failed and that this one is asked for instead of.
+    pub instead_of: Option<u16>,
+    /// It failed, and was asked for again under another number.
+    pub followed: bool,
 }
 
 /// Where a refund stands.
@@ -56,15 +62,8 @@ pub struct Refund {
 pub enum RefundState {
     /// An attempt is asked for.
     Asked,
-    /// An attempt was made, and nobody can say what became of it.
-    Unknown {
-        /// Since when.
-        since: Address,
-        /// When a human is told.
-        attention_at: Timestamp,
-        /// Whether that has happened.
-        told: bool,
-    },
+    /// An attempt was made, and nobody can say what became of it, since then.
+    Unknown(Address),
     /// The money is the buyer's again.
     Done {
         /// Where that stands.
@@ -80,7 +79,7 @@ impl Refund {
     /// Whether the provider may still move money for it.
     #[must_use]
     pub const fn is_moving(&self) -> bool {
-        matches!(self.state, RefundState::Asked | RefundState::Unknown { .. })
+        matches!(self.state, RefundState::Asked | RefundState::Unknown(_))
     }
 }
 
@@ -136,23 +135,17 @@ impl Money {
         self.captures.iter().any(|capture| 0 < self.left(capture))
     }
 
-    /// The moment at which a human is told of a refund that is still unknown.
+    /// The moment at which a human is told of a refund that is not over.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        let untold = |refund: &Refund| match refund.state {
-            RefundState::Unknown { attention_at, told: false, .. } => Some(attention_at),
-            RefundState::Unknown { told: true, .. }
-            | RefundState::Asked
-            | RefundState::Done { .. }
-            | RefundState::GivenUp(_) => None,
-        };
-        self.refunds.iter().filter_map(untold).min()
+        let moving = self.refunds.iter().filter(|refund| refund.is_moving());
+        moving.filter_map(|refund| refund.attention_at).min()
     }
 
-    /// A human was told of every refund that is unknown.
-    pub(super) fn told(&mut self) {
-        for refund in &mut self.refunds {
-            if let RefundState::Unknown { told, .. } = &mut refund.state {
-                *told = true;
+    /// A human was told of a refund that is not over: of this one, or of all in older logs.
+    pub(super) fn told(&mut self, refund: Option<u16>) {
+        for (number, known) in (1_u16..).zip(&mut self.refunds) {
+            if refund.is_none_or(|refund| refund == number) {
+                known.attention_at = None;
             }
         }
     }
@@ -189,7 +182,18 @@ impl Money {
             reference: asked.reference.clone(),
             attempt: asked.payment.attempt,
             state: RefundState::Asked,
+            attention_at: asked.attention_at,
+            instead_of: asked.instead_of,
+            followed: false,
         });
-        fits
+        fits && asked.instead_of.is_none_or(|before| self.follow(before))
+    }
+
+    /// A refund that failed is asked for under another number; false when it did not fail, or
+    /// stands there already.
+    fn follow(&mut self, before: u16) -> bool {
+        let Some(before) = self.refund_mut(before) else { return false };
+        let given_up = matches!(before.state, RefundState::GivenUp(_));
+        given_up && !std::mem::replace(&mut before.followed, true)
     }
 }

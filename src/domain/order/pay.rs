@@ -30,7 +30,8 @@ impl Order {
         }
         match &command.result {
             PaymentResult::Captured { amount_minor, currency, provider_ref } => {
-                Ok(self.captured(command, ((*amount_minor, *currency), provider_ref), is_there))
+                let money = (*amount_minor, *currency);
+                Ok(self.captured(command, (money, provider_ref), now, is_there))
             }
             PaymentResult::Declined { code } => {
                 let class = policy.classes.of(&command.connector, code);
@@ -124,16 +125,18 @@ impl Order {
         events
     }
 
-    /// The attempt that follows by itself, when there is one left and its hold lasts.
+    /// The attempt that follows by itself, when there is one left, in time, and its hold lasts.
     fn retry(&self, order_id: OrderId, now: Timestamp, policy: &Policy) -> Option<Retry> {
         let attempt = self.basket.attempt;
         let at = policy.retries.after(order_id, attempt, now)?;
-        if self.basket.hold_until < at.after(Policy::ATTEMPT) {
+        let window = || now.after(RetrySchedule::WINDOW);
+        let until = self.basket.retry_until.unwrap_or_else(window);
+        if until < at || self.basket.hold_until < at.after(policy.attempt) {
             return None;
         }
         let AttemptRequest { attempt, idempotency_key } =
             AttemptRequest::of(order_id, attempt.checked_add(1)?)?;
-        Some(Retry { attempt, idempotency_key, at })
+        Some(Retry { attempt, idempotency_key, at, until: Some(until) })
     }
 
     /// Another means of payment, once the buyer was asked for one.

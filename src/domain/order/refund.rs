@@ -1,11 +1,12 @@
 //! Giving money back: on request, and what its attempts lead to.
 
-use super::Order;
+use super::cancel::cancelled;
 use super::decide::{Answer, Decision};
 use super::money::{Capture, Refund, RefundState};
+use super::{Order, Phase};
 use crate::domain::event::{
-    AttentionKind, AttentionRaised, PaymentRefunded, RefundFailed, RefundNoted, RefundReason,
-    RefundRequested, RefundUnknown, Retry,
+    AttentionKind, AttentionRaised, CancelReason, CancelRequested, PaymentRefunded, RefundFailed,
+    RefundNoted, RefundReason, RefundRequested, RefundUnknown, Retry,
 };
 use crate::domain::payment::{AttemptRequest, DeclineClass};
 use crate::domain::{
@@ -18,7 +19,7 @@ pub(super) fn asked(
     order_id: OrderId,
     refund: u16,
     (capture, amount): (&Capture, Amount),
-    reason: RefundReason,
+    (reason, now): (RefundReason, Timestamp),
 ) -> Option<RefundRequested> {
     Some(RefundRequested {
         order_id,
@@ -31,22 +32,17 @@ pub(super) fn asked(
         reason,
         note: None,
         reference: None,
+        instead_of: None,
+        attention_at: Some(now.after(Policy::REFUND_PATIENCE)),
     })
 }
 
 impl Order {
-    /// Gives money back because somebody wants it.
-    pub(in crate::domain) fn refund(&self, command: &RefundOrder) -> Decision {
-        let known = |refund: &&Refund| refund.reference.as_ref() == Some(&command.reference);
-        if let Some(first) = self.money.refunds.iter().find(known) {
-            let amounts = self.money.refunds.iter().filter(known).map(|r| r.amount.minor());
-            let sum = amounts.fold(0, u64::saturating_add);
-            return match command.amount_minor {
-                Some(wanted) if wanted.minor() != sum => {
-                    Err(Refusal::IdConflict { field: Text::lossy("body.reference") })
-                }
-                Some(_) | None => Ok(Answer::AlreadyApplied(first.at)),
-            };
+    /// Gives money back because somebody wants it. An order whose goods are all in the building is
+    /// off when nothing of its money is left.
+    pub(in crate::domain) fn refund(&self, command: &RefundOrder, now: Timestamp) -> Decision {
+        if let Some(known) = self.refunded_under(command)? {
+            return Ok(known);
         }
         let Some(first) = self.money.captures.first() else {
             return Err(self.wrong_state());
@@ -56,9 +52,19 @@ impl Order {
             return Err(Refusal::invalid("body.currency", &problem));
         }
         let parts = self.parts(command.amount_minor)?;
+        let taken = parts.iter().fold(0, |sum: u64, (_, part)| sum.saturating_add(part.minor()));
+        let kept = self.kept().fold(0, |sum: u64, (_, left)| sum.saturating_add(left.minor()));
+        let is_off =
+            self.phase == Phase::Confirmed && self.goods.shipments.is_empty() && kept == taken;
         let mut events = Vec::with_capacity(parts.len());
+        if is_off {
+            let (order_id, reason) = (command.order_id, command.reason.clone());
+            events.push(Event::CancelRequested(CancelRequested { order_id, reason }));
+            events.extend(cancelled(order_id, &self.basket, CancelReason::Requested));
+        }
         for (refund, part) in (self.money.last().saturating_add(1)..).zip(parts) {
-            let Some(asked) = asked(command.order_id, refund, part, RefundReason::Requested) else {
+            let why = (RefundReason::Requested, now);
+            let Some(asked) = asked(command.order_id, refund, part, why) else {
                 break;
             };
             let (note, reference) = (Some(command.reason.clone()), Some(command.reference.clone()));
@@ -67,24 +73,65 @@ impl Order {
         Ok(Answer::Append(events))
     }
 
-    /// Gives money back that a provider would not give back, once more.
+    /// What a reference was used for before.
+    fn refunded_under(&self, command: &RefundOrder) -> Result<Option<Answer>, Refusal> {
+        let known = |refund: &&Refund| refund.reference.as_ref() == Some(&command.reference);
+        let Some(first) = self.money.refunds.iter().find(known) else { return Ok(None) };
+        let amounts = self.money.refunds.iter().filter(known).map(|refund| refund.amount.minor());
+        let sum = amounts.fold(0, u64::saturating_add);
+        if command.amount_minor.is_some_and(|wanted| wanted.minor() != sum) {
+            return Err(Refusal::IdConflict { field: Text::lossy("body.reference") });
+        }
+        // Who is told that it is done believes that the money is back.
+        let failed =
+            |refund: &&Refund| matches!(refund.state, RefundState::GivenUp(_)) && !refund.followed;
+        if self.money.refunds.iter().filter(known).any(|refund| failed(&refund)) {
+            let state = "with a refund of that reference that failed: retry its attention item, or \
+                         ask under another reference";
+            return Err(Refusal::WrongState { state: Text::lossy(state) });
+        }
+        Ok(Some(Answer::AlreadyApplied(first.at)))
+    }
+
+    /// Gives money back that a provider would not give back, once more: the refund of that number,
+    /// or the last one.
     pub(in crate::domain) fn refund_again(
         &self,
-        order_id: OrderId,
-        why: &Text,
+        (order_id, number): (OrderId, Option<u16>),
+        (why, now): (&Text, Timestamp),
     ) -> Result<Vec<Event>, Refusal> {
-        // Only the last one: whatever came after it may have been asked for in its place.
-        let given_up = |refund: &&Refund| matches!(refund.state, RefundState::GivenUp(_));
-        let last = self.money.refunds.last().filter(given_up).ok_or_else(|| self.wrong_state())?;
-        let capture = self.money.capture(&last.capture_ref).ok_or_else(|| self.wrong_state())?;
-        let (wanted, left) = (last.amount.minor(), self.money.left(capture));
+        let number = number.unwrap_or_else(|| self.money.last());
+        let failed = self
+            .money
+            .refund(number)
+            .filter(|refund| matches!(refund.state, RefundState::GivenUp(_)) && !refund.followed);
+        let failed = failed.filter(|failed| !self.is_replaced(number, failed));
+        let failed = failed.ok_or_else(|| self.wrong_state())?;
+        let capture = self.money.capture(&failed.capture_ref).ok_or_else(|| self.wrong_state())?;
+        let (wanted, left) = (failed.amount.minor(), self.money.left(capture));
         if left < wanted {
             return Err(Refusal::RefundTooLarge { wanted_minor: wanted, left_minor: left });
         }
         let next = self.money.last().saturating_add(1);
-        let asked = asked(order_id, next, (capture, last.amount), last.reason);
-        let asked = asked.map(|asked| RefundRequested { note: Some(why.clone()), ..asked });
+        let asked = asked(order_id, next, (capture, failed.amount), (failed.reason, now));
+        let asked = asked.map(|asked| RefundRequested {
+            note: Some(why.clone()),
+            instead_of: Some(number),
+            ..asked
+        });
         Ok(asked.map(Event::RefundRequested).into_iter().collect())
+    }
+
+    /// Whether somebody may have asked for the same money in another way since.
+    fn is_replaced(&self, number: u16, failed: &Refund) -> bool {
+        let later = self.money.refunds.iter().skip(usize::from(number));
+        let same = |refund: &&Refund| {
+            refund.capture_ref == failed.capture_ref
+                && refund.amount == failed.amount
+                && refund.instead_of.is_none()
+                && !matches!(refund.state, RefundState::GivenUp(_))
+        };
+        later.filter(same).count() > 0
     }
 
     /// Which captures the money is taken from: one that has enough, or all that have anything.
@@ -138,7 +185,7 @@ impl Order {
             }
             _ if !current => Answer::Append(vec![noted(command)]),
             RefundResult::Unknown => match refund.state {
-                RefundState::Unknown { since, .. } => Answer::AlreadyApplied(since),
+                RefundState::Unknown(since) => Answer::AlreadyApplied(since),
                 RefundState::Asked | RefundState::Done { .. } | RefundState::GivenUp(_) => {
                     Answer::Append(vec![Event::RefundUnknown(RefundUnknown {
                         order_id: command.order_id,
@@ -156,7 +203,7 @@ impl Order {
             // Who could not reach the provider cannot say what became of an attempt that has been
             // out; who looked for it can.
             RefundResult::Failed { code } if *code != Token::NEVER_CHARGED => match refund.state {
-                RefundState::Unknown { since, .. } => Answer::AlreadyApplied(since),
+                RefundState::Unknown(since) => Answer::AlreadyApplied(since),
                 RefundState::Asked | RefundState::Done { .. } | RefundState::GivenUp(_) => {
                     let failure = (DeclineClass::Infra, code);
                     self.refund_goes_on(command, refund, failure, (now, policy))
@@ -195,7 +242,8 @@ impl Order {
             command.refund,
             self.refund_in_words(refund)
         );
-        let told = raised(AttentionKind::RefundMismatch, command.order_id, &reason);
+        let about = (command.order_id, Some(command.refund));
+        let told = raised(AttentionKind::RefundMismatch, about, &reason);
         Answer::Append(vec![noted(command), told])
     }
 
@@ -209,7 +257,7 @@ impl Order {
         let (class, code) = (DeclineClass::Hard, code.clone());
         let failed =
             RefundFailed { order_id, refund: number, attempt, connector, class, code, retry: None };
-        let told = raised(AttentionKind::RefundFailed, order_id, &reason);
+        let told = raised(AttentionKind::RefundFailed, (order_id, Some(number)), &reason);
         vec![Event::RefundFailed(failed), told]
     }
 
@@ -228,7 +276,7 @@ impl Order {
                     |(at, next)| {
                         let AttemptRequest { attempt, idempotency_key } =
                             AttemptRequest::of_refund(order_id, number, next)?;
-                        Some(Retry { attempt, idempotency_key, at })
+                        Some(Retry { attempt, idempotency_key, at, until: None })
                     },
                 )
             }
@@ -249,21 +297,34 @@ impl Order {
             let connector = &command.connector;
             let reason =
                 format!("{connector} will not give back {}: {code}", self.refund_in_words(refund));
-            events.push(raised(AttentionKind::RefundFailed, order_id, &reason));
+            let about = (order_id, Some(number));
+            events.push(raised(AttentionKind::RefundFailed, about, &reason));
         }
         Answer::Append(events)
     }
 
-    /// What follows when nobody could say in time what became of a refund.
+    /// What follows when refunds are not over in time.
     pub(super) fn refund_overdue(&self, order_id: OrderId) -> Vec<Event> {
-        let unknown = |refund: &&Refund| matches!(refund.state, RefundState::Unknown { .. });
-        let Some(refund) = self.money.refunds.iter().find(unknown) else { return Vec::new() };
-        let reason = format!(
-            "nobody says what became of attempt {} to give back {}; it is still asked after",
-            refund.attempt,
-            self.refund_in_words(refund)
-        );
-        vec![raised(AttentionKind::RefundUnknown, order_id, &reason)]
+        let due = self.money.deadline();
+        let numbered = (1_u16..).zip(&self.money.refunds);
+        let overdue = numbered.filter(|(_, refund)| {
+            refund.is_moving() && due.is_some() && refund.attention_at == due
+        });
+        let told = overdue.map(|(number, refund)| {
+            let (attempt, sum) = (refund.attempt, self.refund_in_words(refund));
+            let reason = match refund.state {
+                RefundState::Unknown(_) => format!(
+                    "nobody says what became of attempt {attempt} to give back {sum}; it is still \
+                     asked after"
+                ),
+                RefundState::Asked | RefundState::Done { .. } | RefundState::GivenUp(_) => format!(
+                    "nobody has given back {sum} yet, attempt {attempt} is asked for: look at \
+                     `kassa doctor`, whether a payer runs and its provider is the one that took it"
+                ),
+            };
+            raised(AttentionKind::RefundUnknown, (order_id, Some(number)), &reason)
+        });
+        told.collect()
     }
 
     fn refund_in_words(&self, refund: &Refund) -> String {
@@ -283,7 +344,12 @@ fn noted(command: &RecordRefund) -> Event {
     })
 }
 
-pub(super) fn raised(kind: AttentionKind, order_id: OrderId, reason: &str) -> Event {
+/// A human is told about an order, or about one refund of it.
+pub(super) fn raised(
+    kind: AttentionKind,
+    (order_id, refund): (OrderId, Option<u16>),
+    reason: &str,
+) -> Event {
     let reason = Text::lossy(reason);
-    Event::AttentionRaised(AttentionRaised { kind, order_id, reason })
+    Event::AttentionRaised(AttentionRaised { kind, order_id, refund, attempt: None, reason })
 }

@@ -60,8 +60,8 @@ impl Order {
     fn refund_unknown(&mut self, at: Address, unknown: &RefundUnknown) -> bool {
         let Some(refund) = self.money.refund_mut(unknown.refund) else { return false };
         let fits = refund.state == RefundState::Asked && refund.attempt == unknown.attempt;
-        let attention_at = unknown.attention_at;
-        refund.state = RefundState::Unknown { since: at, attention_at, told: false };
+        refund.state = RefundState::Unknown(at);
+        refund.attention_at = Some(unknown.attention_at);
         fits
     }
 }

@@ -8,7 +8,8 @@ use crate::domain::{OrderId, Timestamp};
 ///
 /// Shape: one pause a retry, each counted from the failure before it; as many retries as pauses.
 ///
-/// Invariant: 1 to 3 pauses which, stretched by the jitter, stay below [`RetrySchedule::WINDOW`].
+/// Invariant: 1 to 3 pauses, none of them zero, which, stretched by the jitter, stay below
+/// [`RetrySchedule::WINDOW`].
 ///
 /// Source: at most 3 retries within 10 minutes. The default comes to 350 s and leaves four minutes
 /// for the calls themselves.
@@ -24,6 +25,9 @@ pub enum InvalidSchedule {
         /// How many.
         count: usize,
     },
+    /// One that is no pause: what failed a moment ago fails again.
+    #[error("must each be at least 1 s, one is 0")]
+    None,
     /// Too long to be over in time.
     #[error("come to {total_s} s with their jitter, must stay below {max} s",
         max = RetrySchedule::WINDOW.as_secs())]
@@ -53,12 +57,21 @@ impl RetrySchedule {
         if !(1..=usize::from(Self::RETRIES_MAX)).contains(&pauses.len()) {
             return Err(InvalidSchedule::Count { count: pauses.len() });
         }
+        if pauses.iter().any(Duration::is_zero) {
+            return Err(InvalidSchedule::None);
+        }
         let schedule = Self(pauses);
         let total = schedule.longest();
         if Self::WINDOW <= total {
             return Err(InvalidSchedule::TooLong { total_s: total.as_secs() });
         }
         Ok(schedule)
+    }
+
+    /// How many attempts there are, the first one included.
+    #[must_use]
+    pub fn attempts(&self) -> u64 {
+        u64::try_from(self.0.len()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
     /// From the first failure to the last attempt, at most.
@@ -109,6 +122,7 @@ mod tests {
         assert_eq!(seconds(&[]), Err(InvalidSchedule::Count { count: 0 }));
         assert_eq!(seconds(&[1, 1, 1, 1]), Err(InvalidSchedule::Count { count: 4 }));
         assert_eq!(seconds(&[200, 200, 150]), Err(InvalidSchedule::TooLong { total_s: 605 }));
+        assert_eq!(seconds(&[20, 0]), Err(InvalidSchedule::None));
         assert_eq!(seconds(&[20, 90, 240]), Ok(RetrySchedule::default()));
         assert!(RetrySchedule::default().longest() < RetrySchedule::WINDOW);
     }

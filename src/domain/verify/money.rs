@@ -83,10 +83,6 @@ impl Money {
         self.refunds.iter().any(|refund| matches!(refund.state, State::Asked | State::Unknown))
     }
 
-    pub(super) fn is_unknown(&self) -> bool {
-        self.refunds.iter().any(|refund| refund.state == State::Unknown)
-    }
-
     /// A human was told.
     pub(super) fn told(&mut self, kind: AttentionKind) {
         match kind {

@@ -20,7 +20,7 @@ impl Order {
         let state = self.state;
         let legal = match (state, kind) {
             (State::Rejected | State::Placed | State::Ending(_), _) => false,
-            (_, AttentionKind::RefundUnknown) => self.money.is_unknown(),
+            (_, AttentionKind::RefundUnknown) => self.money.is_moving(),
             (State::Cancelled, AttentionKind::PaymentUnknown) => {
                 std::mem::take(&mut self.payment.unknown)
             }

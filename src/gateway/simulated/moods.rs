@@ -14,6 +14,9 @@ const AWAY: &str = "away_";
 /// `silent_1x`.
 const SILENT: &str = "silent_";
 
+/// This token is carried out, and the answer to each call is that it is not final yet.
+const PROCESSING: &str = "processing";
+
 /// A token that begins so is charged, and its refunds are as the rest says:
 /// `refund_decline_expired_or_canceled_card`.
 const REFUND: &str = "refund_";
@@ -50,6 +53,11 @@ impl<'a> Mood<'a> {
     /// Whether the attempt finds nobody there.
     pub(super) fn is_away(self, attempt: u8) -> bool {
         self.0.strip_prefix(AWAY).is_some_and(|rest| attempt <= counted(rest).0)
+    }
+
+    /// Whether the attempt is not final, as far as its calls are told.
+    pub(super) fn is_processing(self) -> bool {
+        self.0 == PROCESSING
     }
 
     /// Whether the first answer of the attempt is lost.

@@ -17,7 +17,7 @@ const API_VERSION: &str = "2025-09-30.clover";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What one call may take; less than the payer's own patience, so that it hears why.
-const CALL_TIMEOUT: Duration = Duration::from_secs(9);
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// Where the provider is, and as whom it is called.
 #[derive(Clone, Debug)]
@@ -64,8 +64,8 @@ pub(super) struct Http {
 impl Http {
     pub(super) fn new(settings: &StripeSettings) -> Result<Self, StripeSettingsError> {
         let named = || settings.base_url.clone();
-        let base: Url =
-            settings.base_url.parse().map_err(|_| StripeSettingsError::NoUrl(named()))?;
+        let folder = format!("{}/", settings.base_url.trim_end_matches('/'));
+        let base: Url = folder.parse().map_err(|_| StripeSettingsError::NoUrl(named()))?;
         if !base.username().is_empty() || base.password().is_some() {
             return Err(StripeSettingsError::Credentials);
         }
@@ -122,7 +122,8 @@ impl Http {
             let why = "there is no stripe.secret_key: set KASSA_STRIPE__SECRET_KEY, or name a file";
             return Err(GatewayError::Misconfigured(why.into()));
         }
-        let url = self.base.join(path);
+        // Behind the path of the address, if it has one: a proxy of somebody's own.
+        let url = self.base.join(path.trim_start_matches('/'));
         let url = url.map_err(|error| GatewayError::Misconfigured(error.into()))?;
         Ok(self.client.request(method, url))
     }
@@ -159,5 +160,5 @@ fn failed(error: &reqwest::Error) -> GatewayError {
     }
     // A certificate does not become right by waiting.
     let is_wrong = cause.to_string().contains("certificate");
-    if is_wrong { GatewayError::Misconfigured(cause) } else { GatewayError::Unavailable(cause) }
+    if is_wrong { GatewayError::Misconfigured(cause) } else { GatewayError::Unreachable(cause) }
 }

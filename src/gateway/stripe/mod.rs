@@ -12,7 +12,7 @@ mod tests;
 mod webhook;
 
 use answer::{Answer, No, payment, refund};
-use http::{Fields, Http};
+use http::{CALL_TIMEOUT, Fields, Http};
 use objects::{Balance, Intent, List, Ours, Refund, field, moment, sum};
 
 pub use http::{StripeSettings, StripeSettingsError};
@@ -21,23 +21,29 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
-use tracing::debug;
 
-use crate::domain::{Amount, Currency, PaymentResult, Policy, RefundResult, Timestamp, Token};
+use crate::domain::{Amount, Currency, PaymentResult, RefundResult, Timestamp, Token};
 use crate::port::{
-    BadWebhook, Charge, Gateway, GatewayError, GiveBack, Hint, Moved, Movement, News, Page,
+    Ask, BadWebhook, Called, Charge, Gateway, GatewayError, GiveBack, Hint, Moved, Movement, News,
+    Page,
 };
 
 /// Objects of one page: as many as the provider gives.
 const PAGE: usize = 100;
 
-/// After this a payment that the search does not find was never made. Source: the provider's page
-/// on search says under a minute in normal operation.
+/// After this a payment that the search does not find was never made, and no call that went out
+/// before is carried out any more. Source: the provider's page on search says under a minute in
+/// normal operation.
 const SEARCH_LAG: Duration = Duration::from_secs(15 * 60);
 
-/// Pages that are gone through for one object that the search does not know yet. What is further
+/// How far the provider's clock and ours may be apart where its list is read by time. Both are set
+/// by others all the time; what is further off is found by search, minutes later.
+const CLOCKS_APART: Duration = Duration::from_secs(30);
+
+/// Pages that are gone through for one object that the search does not know yet: what a shop with
+/// a hundred payments a second has in the minute or so in which that one was made. What is further
 /// away is not taken for missing.
-const PAGES_MAX: usize = 20;
+const PAGES_MAX: usize = 100;
 
 /// Stripe.
 #[derive(Debug)]
@@ -57,11 +63,12 @@ impl StripeGateway {
         Ok(Self { http: Http::new(settings)?, webhook_secrets })
     }
 
-    /// The payment that carries this key: by search, which may lag, and else among the recent ones.
+    /// The payment that carries this key: by search, which may lag, and else among those made when
+    /// it was.
     async fn intent(
         &self,
         charge: &Charge,
-        quiet: Duration,
+        called: Called,
     ) -> Result<Option<Intent>, GatewayError> {
         let key = &charge.idempotency_key;
         let query = format!("metadata['{}']:'{key}'", field::KEY);
@@ -72,12 +79,14 @@ impl StripeGateway {
             let id = found.id().parse().map_err(|_| GatewayError::Unknown("named oddly".into()))?;
             return self.retrieve("/v1/payment_intents", &id).await;
         }
-        if SEARCH_LAG <= quiet {
+        if SEARCH_LAG <= called.quiet {
             return Ok(None);
         }
-        let made = charge.order_id.made_at().before(Policy::SKEW_MAX).0 / 1_000;
-        // Newest first, so that what the search does not know yet is near the beginning.
-        self.among("/v1/payment_intents", one("created[gte]", made.to_string()), key).await
+        let from = called.from.before(CLOCKS_APART).0 / 1_000;
+        let until = called.until.after(CALL_TIMEOUT + CLOCKS_APART).0.div_ceil(1_000);
+        let then = [("created[gte]", from), ("created[lte]", until)];
+        let then = then.map(|(name, second)| (name.to_owned(), second.to_string()));
+        self.among("/v1/payment_intents", then.into(), key).await
     }
 
     /// The object with this key in a list, page by page.
@@ -149,6 +158,10 @@ impl Gateway for StripeGateway {
         Token::STRIPE
     }
 
+    fn final_after(&self) -> Duration {
+        SEARCH_LAG
+    }
+
     async fn charge(&self, charge: &Charge) -> Result<PaymentResult, GatewayError> {
         let Some(amount) = amount::to_provider(charge.amount, charge.currency) else {
             return Ok(PaymentResult::Declined { code: Token::AMOUNT_NOT_REPRESENTABLE });
@@ -174,13 +187,6 @@ impl Gateway for StripeGateway {
         match answer.read::<Intent>() {
             Ok(intent) => payment(&intent),
             Err(No::Declined(code)) => Ok(PaymentResult::Declined { code }),
-            Err(No::Error(GatewayError::Unknown(cause))) if answer.is_burnt() => {
-                // The provider failed, and will say so to every call under this key. What became
-                // of it stands in its books.
-                debug!(%cause, "a key is burnt");
-                let found = self.find(charge, Duration::ZERO).await?;
-                Ok(found.unwrap_or(PaymentResult::Failed { code: Token::NEVER_CHARGED }))
-            }
             Err(No::Missing) => Ok(PaymentResult::Declined { code: Token::RESOURCE_MISSING }),
             Err(no) => Err(error(no)),
         }
@@ -189,9 +195,9 @@ impl Gateway for StripeGateway {
     async fn find(
         &self,
         charge: &Charge,
-        quiet: Duration,
+        called: Called,
     ) -> Result<Option<PaymentResult>, GatewayError> {
-        self.intent(charge, quiet).await?.map(|intent| payment(&intent)).transpose()
+        self.intent(charge, called).await?.map(|intent| payment(&intent)).transpose()
     }
 
     async fn refund(&self, give_back: &GiveBack) -> Result<RefundResult, GatewayError> {
@@ -215,12 +221,8 @@ impl Gateway for StripeGateway {
             // We took that payment. It is another account's key that does not know it, and that
             // is put right some day: until then it is asked for again.
             Err(No::Missing) => {
-                Err(GatewayError::Unknown("our key's account does not know the payment".into()))
-            }
-            Err(No::Error(GatewayError::Unknown(cause))) if answer.is_burnt() => {
-                debug!(%cause, "a key is burnt");
-                let found = self.find_refund(give_back).await?;
-                Ok(found.unwrap_or(RefundResult::Failed { code: Token::NEVER_CHARGED }))
+                let why = "our key's account does not know the payment";
+                Err(GatewayError::pending(Ask::Again, why))
             }
             Err(no) => Err(error(no)),
         }

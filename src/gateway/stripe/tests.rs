@@ -38,13 +38,14 @@ fn a_key_has_to_fit_into_a_header_and_is_shown_nowhere() {
 }
 
 /// What an answer to a call that could move money comes to.
-fn comes_to(status: u16, error: &str) -> String {
+fn comes_to((status, is_replayed): (u16, bool), error: &str) -> String {
     let body = format!(r#"{{"error":{{{error}}}}}"#).into_bytes();
-    let answer = Answer { status, body, is_replayed: false, moves: true };
+    let answer = Answer { status, body, is_replayed, moves: true };
     match answer.read::<Intent>() {
         Ok(_) => "object".to_owned(),
         Err(No::Missing) => "missing".to_owned(),
         Err(No::Declined(code)) => format!("declined {code}"),
+        Err(No::Error(GatewayError::Pending { ask, .. })) => format!("pending {ask:?}"),
         Err(No::Error(error)) => {
             let kind = format!("{error:?}");
             kind.split('(').next().unwrap_or_default().to_lowercase()
@@ -82,17 +83,23 @@ fn what_each_answer_means() {
         (404, request(""), "misconfigured"),
         (404, request(r#","code":"resource_missing""#), "missing"),
         // It may have been carried out.
-        (400, r#""type":"idempotency_error""#.into(), "unknown"),
-        (409, r#""type":"idempotency_error","code":"idempotency_key_in_use""#.into(), "unknown"),
-        (429, request(r#","code":"lock_timeout""#), "unknown"),
+        (400, r#""type":"idempotency_error""#.into(), "pending ByKey"),
+        (
+            409,
+            r#""type":"idempotency_error","code":"idempotency_key_in_use""#.into(),
+            "pending Again",
+        ),
+        (429, request(r#","code":"lock_timeout""#), "pending Again"),
         (500, r#""type":"api_error""#.into(), "unknown"),
         (503, r#""type":"api_error""#.into(), "unknown"),
         // It was not.
         (429, request(r#","code":"rate_limit""#), "unavailable"),
     ] {
         let error: String = error;
-        assert_eq!(comes_to(status, &error), meaning, "{status} {error}");
+        assert_eq!(comes_to((status, false), &error), meaning, "{status} {error}");
     }
+    let burnt = comes_to((500, true), r#""type":"api_error""#);
+    assert_eq!(burnt, "pending ByKey", "every further call under that key is told the same");
 }
 
 #[test]
@@ -105,7 +112,10 @@ fn a_payment_that_is_still_on_its_way_is_neither_paid_nor_declined() {
     };
     for status in ["requires_confirmation", "requires_payment_method", "processing", "new_one"] {
         let said = says(status, "");
-        assert!(matches!(said, Err(GatewayError::Unknown(_))), "{status}: {said:?}");
+        let Err(GatewayError::Pending { ask: Ask::ByName(name), .. }) = said else {
+            panic!("{status}: {said:?}")
+        };
+        assert_eq!(name.as_str(), "pi_1", "it is asked after by its name");
     }
     let code = |code: &str| PaymentResult::Declined { code: code.parse().unwrap() };
     let tried = r#","last_payment_error":{"type":"card_error","decline_code":"lost_card"}"#;

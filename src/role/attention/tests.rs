@@ -2,7 +2,11 @@
 
 use super::AttentionList;
 use crate::domain::fixtures::*;
-use crate::domain::{AttentionAction, Event, ItemKind, Recorded, Sequence, Timestamp};
+use crate::domain::payment::DeclineClass;
+use crate::domain::{
+    AttentionAction, AttentionKind, Event, FindingKind, FindingReported, ItemKind, PaymentNoted,
+    PaymentResult, Recorded, Sequence, Timestamp,
+};
 use crate::engine::Projection;
 use crate::port::model::ModelClock;
 use crate::view::attention::AttentionItem;
@@ -72,4 +76,56 @@ fn whoever_takes_the_list_over_knows_what_is_open() {
         second.restore(value).unwrap();
     }
     assert_eq!(open(&second), ["stock"]);
+}
+
+#[test]
+fn an_item_that_is_found_again_is_as_old_as_it_was() {
+    let mut list = list();
+    list.fold(Sequence(5), 0, &commit(T0, vec![finding("orders")])).unwrap();
+    list.fold(Sequence(6), 0, &commit(T0.after(hours(6)), vec![finding("orders")])).unwrap();
+    let (_, last) = written(&mut list).pop().unwrap();
+    assert_eq!((last.raised_at_ms, last.event_seq), (T0, 6));
+}
+
+/// What needed a human because nobody knew is no human's business once it is known.
+#[test]
+fn what_settles_by_itself_needs_nobody() {
+    let unknown = || {
+        let mut told = attention(AttentionKind::PaymentUnknown, order(1), "nobody says");
+        let Event::AttentionRaised(raised) = &mut told else { unreachable!() };
+        raised.attempt = Some(2);
+        told
+    };
+    let never = PaymentResult::Failed { code: token("never_charged") };
+    let noted = |attempt| {
+        let (order_id, connector, result) = (order(1), token("simulated"), never.clone());
+        Event::PaymentNoted(PaymentNoted { order_id, attempt, connector, result })
+    };
+    let refund = |kind| attention_to(kind, (order(1), 2), "look");
+    let gone = ("expired_or_canceled_card", DeclineClass::Hard);
+    let wrong_key = Event::FindingReported(FindingReported {
+        kind: FindingKind::ConnectorMisconfigured,
+        id: token("simulated"),
+        reason: text("401"),
+    });
+    for (raised, event, settles) in [
+        (unknown(), captured("pay-1", order(1), 1_000), true),
+        (unknown(), noted(2), true),
+        (unknown(), noted(1), false),
+        (unknown(), captured("pay-2", order(2), 1_000), false),
+        (refund(AttentionKind::RefundUnknown), refunded(2, order(1), 1, 400), true),
+        (refund(AttentionKind::RefundUnknown), refund_fails((2, 1), order(1), gone, true), true),
+        (refund(AttentionKind::RefundFailed), refunded(2, order(1), 1, 400), true),
+        (refund(AttentionKind::RefundFailed), refunded(1, order(1), 1, 400), false),
+        (wrong_key, captured("pay-2", order(2), 1_000), true),
+    ] {
+        let mut list = list();
+        let after = vec![raised.clone(), event.clone()];
+        list.fold(Sequence(5), 0, &commit(T0, after)).unwrap();
+        assert_eq!(open(&list).is_empty(), settles, "{raised:?} and then {event:?}");
+        let (_, last) = written(&mut list).pop().unwrap();
+        let action = last.resolved.map(|resolution| (resolution.action, resolution.reason));
+        let by_itself = ("settled".to_owned(), event.kind().to_owned());
+        assert_eq!(action, settles.then_some(by_itself));
+    }
 }

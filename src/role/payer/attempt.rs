@@ -8,47 +8,22 @@ use tracing::{Instrument, debug, warn};
 
 use super::drive::ToMake;
 use super::gate::{Gate, Pass};
+use super::known::{Known, Next, PAUSES, Pauses, last_pause};
 use super::watch;
 use super::word::{Call, Word};
 use crate::domain::payment::DeclineClasses;
 use crate::domain::{CommandId, Token, TraceParent};
-use crate::port::{Clock, Commands, Gateway, GatewayError, Unanswered, new_uuid};
-use crate::telemetry::{self, Waiter};
+use crate::port::{Ask, Called, Clock, Commands, Gateway, GatewayError, Unanswered, new_uuid};
+use crate::telemetry;
 use crate::view::owed::{Owed, Way};
-
-/// Pauses between two calls for one attempt that brought no answer.
-const PAUSES: [Duration; 5] = [
-    Duration::from_millis(100),
-    Duration::from_millis(500),
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-];
-
-/// Pauses between two calls for an attempt whose outcome is unknown; then a minute each.
-const POLLS: [Duration; 5] = [
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-    Duration::from_secs(30),
-    Duration::from_secs(60),
-];
 
 /// What one call may take. A provider that has not answered by then has not said no: the same
 /// call is made again, with the same key.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Calls of one attempt that a provider may turn away before the attempt has failed. It is the
-/// retry's business to wait longer.
-const TURNED_AWAY_MAX: u32 = 3;
-
 /// How often a provider may say that it has never seen a call, before that is believed and money
 /// is asked for anew: with the pauses between, most of a minute after the first time.
 const UNSEEN_MAX: u32 = 4;
-
-/// The same of an order that is off: nothing is asked for anew, and what comes to light later goes
-/// back.
-const UNSEEN_OFF_MAX: u32 = 1;
 
 /// How old a key may become. Providers remember them for a day; a key that is forgotten would be
 /// another payment.
@@ -67,95 +42,91 @@ pub(super) struct Attempt<G, M, C> {
     pub(super) stop: CancellationToken,
 }
 
-/// Pauses between calls.
-type Pauses = std::array::IntoIter<Duration, 5>;
-
 impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
     /// Calls until there is an answer, or until the provider has turned it away too often; then
     /// records that until it is durable.
     pub(super) async fn make(&self, attempt: ToMake, token: &CancellationToken) {
-        let ToMake { owed, mut may_be_out } = attempt;
+        let ToMake { owed, may_be_out } = attempt;
         let call = Call::of(&owed);
-        let mut pauses = PAUSES.into_iter();
-        let (mut calls, mut turned_away) = (0_u32, 0_u32);
-        let (mut silent, mut astray, mut unseen) = (false, false, 0_u32);
-        let unseen_max = if owed.off { UNSEEN_OFF_MAX } else { UNSEEN_MAX };
-        // Until now, somebody else may have called for it.
-        let mut last_call = self.clock.now();
-        let mut unknown: Option<Waiter> = None;
+        let mut known = Known::new(may_be_out, self.clock.now());
+        let mut unknown = None;
         let word = loop {
-            // Who may not repeat a call has been turned away as well: by us, for the provider's
-            // sake.
-            let answer = if let Some(problem) = self.is_not_ours(&owed) {
-                Err(problem)
-            } else if self.gate.may_repeat(calls == 0) || may_be_out || owed.off {
-                let Some(pass) = self.pass(token).await else {
-                    return;
-                };
-                calls = calls.saturating_add(1);
-                let looks = self.looks_only(&owed);
-                if !looks {
-                    last_call = self.clock.now();
-                }
-                let quiet = self.clock.now().since(last_call);
-                let answer = self.call(&owed, (&call, looks, quiet)).await;
-                // A look that fails says little about charges.
-                if !looks || answer.is_ok() {
-                    pass.end(&answer);
-                }
-                answer
-            } else {
-                turned_away = TURNED_AWAY_MAX;
-                Err(GatewayError::Unavailable("too many calls were repeated lately".into()))
+            let Some(answer) = self.ask((&owed, &call), &mut known, token).await else {
+                return;
             };
             match answer {
-                // A few times may be too early to see it.
-                Ok(word) if word.is_unseen() && unseen < unseen_max => {
-                    if unseen == 0 {
-                        pauses = POLLS.into_iter();
-                    }
-                    unseen = unseen.saturating_add(1);
-                }
+                Ok(word) if word.is_unseen() && !self.is_believed(&owed, &mut known) => {}
                 Ok(word) => break word,
-                Err(GatewayError::Unavailable(cause)) => {
-                    debug!(order = %owed.order_id, %cause, "the provider is not available");
-                    turned_away = turned_away.saturating_add(1);
-                    // A key that was never out can be dropped for another one.
-                    let gives_up = !may_be_out && !owed.off && TURNED_AWAY_MAX <= turned_away;
-                    if gives_up && token.is_cancelled() {
-                        return;
-                    }
-                    if gives_up {
-                        break call.turned_away();
-                    }
-                }
-                // Only a person can help. Nothing is the order's fault, so it waits.
-                Err(GatewayError::Misconfigured(cause)) => {
-                    debug!(order = %owed.order_id, %cause, "the connector is not configured");
-                    if !astray {
-                        astray = true;
-                        pauses = POLLS.into_iter();
-                    }
-                }
-                Err(GatewayError::Unknown(cause)) => {
-                    debug!(order = %owed.order_id, %cause, "the outcome of a call is unknown");
-                    may_be_out = true;
-                    if unknown.is_none() {
-                        let already = self.clock.now().since(owed.asked_at_ms);
-                        unknown = telemetry::metrics().map(|m| m.unknown().begin(already));
-                    }
-                    if !silent && !owed.off {
-                        silent = true;
-                        pauses = POLLS.into_iter();
-                        self.record(&owed, call.unknown(), token).await;
+                Err(error) => {
+                    debug!(order = %owed.order_id, error = ?error, "no answer yet");
+                    match known.follow(error, self.gate.has_answered()) {
+                        Next::Wait => {}
+                        // An order that is off is asked after for as long as it takes.
+                        Next::Fail | Next::Tell if owed.off => {}
+                        Next::Fail if token.is_cancelled() => return,
+                        Next::Fail => break call.turned_away(),
+                        Next::Tell => {
+                            let already = self.clock.now().since(owed.asked_at_ms);
+                            unknown = telemetry::metrics().map(|m| m.unknown().begin(already));
+                            self.record(&owed, call.unknown(), token).await;
+                        }
                     }
                 }
             }
-            if self.pause(&mut pauses, token).await.is_err() {
+            if self.pause(&mut known.pauses, token).await.is_err() {
                 return;
             }
         };
+        drop(unknown);
         self.record(&owed, word, token).await;
+    }
+
+    /// One call or one look, once there is leave for it; none when the attempt is over.
+    async fn ask(
+        &self,
+        (owed, call): (&Owed, &Call),
+        known: &mut Known,
+        token: &CancellationToken,
+    ) -> Option<Result<Word, GatewayError>> {
+        if let Some(problem) = self.is_not_ours(owed) {
+            return Some(Err(problem));
+        }
+        // Who may not repeat a call has been turned away: by us, for the provider's sake.
+        if !(self.gate.may_repeat(known.calls == 0) || known.may_be_out || owed.off) {
+            known.is_turned_away();
+            let why = "too many calls were repeated lately";
+            return Some(Err(GatewayError::Unavailable(why.into())));
+        }
+        let pass = self.pass(token).await?;
+        known.calls = known.calls.saturating_add(1);
+        let mut ask = known.ask.clone();
+        if ask == Ask::Again && self.looks_only(owed) {
+            ask = Ask::ByKey;
+        }
+        if ask == Ask::Again {
+            known.called(self.clock.now());
+            let answer = self.call(owed, call).await;
+            pass.end(&answer);
+            return Some(answer);
+        }
+        let called = known.when(owed.key_made_at(), self.hurry);
+        let answer = self.look(call, (&ask, called)).await;
+        // A look that fails says little about charges.
+        if answer.as_ref().err().is_none_or(|error| !error.is_of_all()) {
+            pass.end(&answer);
+        }
+        Some(answer)
+    }
+
+    /// Whether it is believed that the provider has never seen the call. A few times may be too
+    /// early to see it; and of an order that is off nobody waits to know.
+    fn is_believed(&self, owed: &Owed, known: &mut Known) -> bool {
+        known.poll();
+        if owed.off {
+            return self.gateway.final_after() <= known.quiet(self.hurry);
+        }
+        known.unseen = known.unseen.saturating_add(1);
+        UNSEEN_MAX < known.unseen
     }
 
     /// Leave to call; none when the attempt is over.
@@ -178,28 +149,25 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
 
     /// Whether nothing may be charged any more, or the provider may have forgotten the key.
     fn looks_only(&self, owed: &Owed) -> bool {
-        owed.off || KEY_LIFE <= self.clock.now().since(owed.asked_at_ms)
+        owed.off || KEY_LIFE <= self.clock.now().since(owed.key_made_at())
     }
 
-    /// One call, or one look.
-    async fn call(
-        &self,
-        owed: &Owed,
-        (call, looks, quiet): (&Call, bool, Duration),
-    ) -> Result<Word, GatewayError> {
-        if looks {
-            let look = tokio::time::timeout(CALL_TIMEOUT, call.look(&*self.gateway, quiet)).await;
-            let late = || GatewayError::Unavailable("it was not answered in time".into());
-            return look.unwrap_or_else(|_| Err(late()));
-        }
+    /// One call. A provider that is silent for too long may have moved the money all the same.
+    async fn call(&self, owed: &Owed, call: &Call) -> Result<Word, GatewayError> {
         let called = watch::Called::start(&self.connector, &owed.way);
-        // A provider that is silent for too long may have moved the money all the same.
         let answer = tokio::time::timeout(CALL_TIMEOUT, call.make(&*self.gateway))
             .instrument(called.span())
             .await
             .unwrap_or_else(|_| Err(GatewayError::Unknown("it was not answered in time".into())));
         called.end((&self.connector, &self.classes), &answer);
         answer
+    }
+
+    /// One look.
+    async fn look(&self, call: &Call, how: (&Ask, Called)) -> Result<Word, GatewayError> {
+        let look = tokio::time::timeout(CALL_TIMEOUT, call.look(&*self.gateway, how)).await;
+        let late = || GatewayError::Unavailable("it was not answered in time".into());
+        look.unwrap_or_else(|_| Err(late()))
     }
 
     /// Tells the committer. The order may be off by now: money that moved is recorded all the
@@ -246,7 +214,7 @@ impl<G: Gateway, M: Commands, C: Clock> Attempt<G, M, C> {
     }
 
     async fn pause(&self, pauses: &mut Pauses, token: &CancellationToken) -> Result<(), ()> {
-        let pause = pauses.next().unwrap_or(POLLS[4]) / self.hurry;
+        let pause = pauses.next().unwrap_or(last_pause()) / self.hurry;
         tokio::select! {
             () = token.cancelled() => Err(()),
             () = self.stop.cancelled() => Err(()),

@@ -11,6 +11,10 @@ use tokio::time::Instant;
 /// nothing; ten in a row are no chance even when half of all calls fail (one in a thousand).
 const FAILURES: u32 = 10;
 
+/// Calls that may be out at once at first. Whoever starts at a shop in which much is overdue does
+/// not begin with all of it; six answers later all may go out.
+const START: usize = 16;
+
 /// The first pause before a provider that is away is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -65,10 +69,14 @@ pub(super) enum Leave {
 pub(super) struct Circuit {
     /// Calls that may be out at once when all is well.
     most: usize,
-    /// Calls that may be out now: 1 after an outage, doubled by each that succeeds. A thousand
-    /// orders that waited do not come all at once.
+    /// Calls that may be out now: few at first, 1 after an outage, doubled by each that succeeds. A
+    /// thousand orders that waited do not come all at once.
     limit: usize,
     out: usize,
+    /// Whether any call was ever answered.
+    answered: bool,
+    /// A provider that was away is being tried.
+    trying: bool,
     /// Failures since the last success.
     failures: u32,
     open_until: Option<Instant>,
@@ -83,8 +91,10 @@ impl Circuit {
         let hurry = hurry.max(1);
         Self {
             most,
-            limit: most,
+            limit: START.min(most),
             out: 0,
+            answered: false,
+            trying: false,
             failures: 0,
             open_until: None,
             pause: PAUSE / hurry,
@@ -96,7 +106,7 @@ impl Circuit {
     pub(super) const fn state(&self) -> CircuitState {
         match self.open_until {
             Some(_) => CircuitState::Open,
-            None if self.limit < self.most => CircuitState::HalfOpen,
+            None if self.trying => CircuitState::HalfOpen,
             None => CircuitState::Closed,
         }
     }
@@ -107,6 +117,7 @@ impl Circuit {
             Some(until) if now < until => return Leave::WaitUntil(until),
             Some(_) => {
                 self.open_until = None;
+                self.trying = true;
                 self.limit = 1;
             }
             None => {}
@@ -128,14 +139,21 @@ impl Circuit {
         self.out = self.out.saturating_sub(1);
     }
 
+    /// Whether the provider was ever heard.
+    pub(super) const fn has_answered(&self) -> bool {
+        self.answered
+    }
+
     /// The provider answered, whatever it said.
     pub(super) fn succeeded(&mut self) {
         self.back();
         self.failures = 0;
+        self.answered = true;
         // What was out when the provider went away says nothing about now.
         if self.open_until.is_none() {
             self.pause = PAUSE / self.hurry;
             self.limit = self.limit.saturating_mul(2).min(self.most);
+            self.trying &= self.limit < self.most;
         }
     }
 
@@ -143,8 +161,7 @@ impl Circuit {
     pub(super) fn failed(&mut self, now: Instant, at_once: bool) {
         self.back();
         self.failures = self.failures.saturating_add(1);
-        let trying = self.limit < self.most;
-        if self.open_until.is_some() || !(at_once || trying || FAILURES <= self.failures) {
+        if self.open_until.is_some() || !(at_once || self.trying || FAILURES <= self.failures) {
             return;
         }
         self.open_until = now.checked_add(self.pause);
@@ -174,6 +191,33 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+
+    /// A circuit through which calls have gone.
+    fn warm(most: usize) -> Circuit {
+        let (mut circuit, now) = (Circuit::new(most, 1), Instant::now());
+        while circuit.limit < most {
+            assert_eq!(circuit.ask(now), Leave::Go);
+            circuit.succeeded();
+        }
+        circuit
+    }
+
+    #[test]
+    fn whoever_begins_begins_with_a_few() {
+        let (mut circuit, now) = (Circuit::new(1_000, 1), Instant::now());
+        let mut together = Vec::new();
+        for _ in 0..3 {
+            let mut out = 0;
+            while circuit.ask(now) == Leave::Go {
+                out += 1;
+            }
+            together.push(out);
+            circuit.succeeded();
+            (1..out).for_each(|_| circuit.back());
+        }
+        assert_eq!(together, [16, 32, 64]);
+        assert_eq!(circuit.state(), CircuitState::Closed, "nothing is wrong");
+    }
 
     fn failing(circuit: &mut Circuit, now: Instant, times: u32) {
         for _ in 0..times {
@@ -242,7 +286,7 @@ mod tests {
 
     #[test]
     fn calls_that_were_out_when_it_opened_do_not_open_or_close_it_again() {
-        let (mut circuit, now) = (Circuit::new(100, 1), Instant::now());
+        let (mut circuit, now) = (warm(100), Instant::now());
         for _ in 0..50 {
             assert_eq!(circuit.ask(now), Leave::Go);
         }

@@ -163,6 +163,7 @@ mod tests {
             currency: currency("EUR"),
             way: Way::Charge { payment_method_token: token("tok_visa") },
             asked_at_ms: T0,
+            key_made_at_ms: None,
             not_before_ms: Some(T0),
             off: false,
             trace: None,

@@ -40,6 +40,8 @@ pub(super) struct Gate {
 pub(super) struct Shown {
     pub(super) state: CircuitState,
     pub(super) problem: Option<String>,
+    /// Only a person can help, as far as anybody can tell.
+    pub(super) is_astray: bool,
 }
 
 /// Leave to make one call. Whoever drops it has made none.
@@ -50,7 +52,7 @@ pub(super) struct Pass<'a> {
 
 impl Gate {
     pub(super) fn new(most: usize, hurry: u32) -> Self {
-        let shown = Shown { state: CircuitState::Closed, problem: None };
+        let shown = Shown { state: CircuitState::Closed, problem: None, is_astray: false };
         let circuit = Mutex::new(Circuit::new(most, hurry));
         Self { circuit, room: Notify::new(), shown: watch::Sender::new(shown) }
     }
@@ -83,6 +85,11 @@ impl Gate {
         }
     }
 
+    /// Whether the provider has ever answered, since this began.
+    pub(super) fn has_answered(&self) -> bool {
+        self.circuit().has_answered()
+    }
+
     /// Whether a call may be repeated; a first one always may.
     pub(super) fn may_repeat(&self, is_first: bool) -> bool {
         if is_first {
@@ -98,11 +105,25 @@ impl Gate {
     }
 
     fn show(&self, problem: Option<&GatewayError>) {
-        let state = self.circuit().state();
+        let (state, has_answered) = {
+            let circuit = self.circuit();
+            (circuit.state(), circuit.has_answered())
+        };
         self.shown.send_if_modified(|shown| {
             if shown.state == state {
                 return false;
             }
+            shown.is_astray = match problem {
+                Some(GatewayError::Misconfigured(_)) => true,
+                // Nobody was ever met there: the address is as likely wrong.
+                Some(GatewayError::Unreachable(_)) => !has_answered,
+                Some(
+                    GatewayError::Unavailable(_)
+                    | GatewayError::Unknown(_)
+                    | GatewayError::Pending { .. },
+                ) => false,
+                None => shown.is_astray && state != CircuitState::Closed,
+            };
             shown.problem = match state {
                 CircuitState::Closed => None,
                 CircuitState::Open | CircuitState::HalfOpen => {
@@ -129,12 +150,16 @@ impl Pass<'_> {
     /// Tells what came of the call.
     pub(super) fn end<T>(mut self, answer: &Result<T, GatewayError>) {
         self.open = false;
-        let problem = answer.as_ref().err();
+        // What is said of one order is an answer, whatever it says.
+        let problem = answer.as_ref().err().filter(|error| error.is_of_all());
         match problem {
             None => self.gate.circuit().succeeded(),
             Some(error) => {
-                let at_once = matches!(error, GatewayError::Misconfigured(_));
-                self.gate.circuit().failed(Instant::now(), at_once);
+                let mut circuit = self.gate.circuit();
+                let nobody = matches!(error, GatewayError::Unreachable(_));
+                let at_once = matches!(error, GatewayError::Misconfigured(_))
+                    || (nobody && !circuit.has_answered());
+                circuit.failed(Instant::now(), at_once);
             }
         }
         self.gate.show(problem);

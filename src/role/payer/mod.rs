@@ -8,8 +8,10 @@ mod attempt;
 mod circuit;
 mod drive;
 mod gate;
+mod known;
 mod owed;
 mod pay;
+mod report;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -21,5 +23,6 @@ pub use drive::Drive;
 pub use gate::ConnectorView;
 pub use owed::OwedProjection;
 pub use pay::{Payer, Payments};
+pub use report::Reports;
 pub use show::Shows;
 pub use timers::hear_timers;

@@ -51,7 +51,7 @@ impl OwedProjection {
     }
 
     /// What was owed is owed by another attempt, later.
-    fn again(&mut self, sequence: Sequence, debt: Debt, retry: Retry) {
+    fn again(&mut self, (sequence, at): (Sequence, Timestamp), debt: Debt, retry: Retry) {
         // What is owed was asked for before, and whatever is written ahead of the position is at
         // least as new.
         let Some(owed) = self.owed.get(&debt).filter(|owed| owed.attempt < retry.attempt) else {
@@ -60,6 +60,7 @@ impl OwedProjection {
         let next = Owed {
             attempt: retry.attempt,
             idempotency_key: retry.idempotency_key,
+            key_made_at_ms: Some(at),
             not_before_ms: Some(retry.at),
             event_seq: sequence,
             ..owed.clone()
@@ -132,7 +133,9 @@ impl Projection for OwedProjection {
                     self.changed.insert(owed.debt());
                     self.ask(*owed);
                 }
-                Some(OwedChange::Again(debt, retry)) => self.again(sequence, debt, retry),
+                Some(OwedChange::Again(debt, retry)) => {
+                    self.again((sequence, commit.head.at), debt, retry);
+                }
                 Some(OwedChange::Settled(debt)) => self.settle(debt),
                 Some(OwedChange::Paid(order_id, attempt)) => {
                     self.paid((sequence, commit.head.at), order_id, attempt);
@@ -195,10 +198,12 @@ impl Projection for OwedProjection {
     }
 
     fn caught_up(&mut self) {
-        for debt in self.held_back.take().into_iter().flatten() {
-            if let Some(owed) = self.owed.get(&debt) {
-                self.drive.pay(ToMake { owed: owed.clone(), may_be_out: true });
-            }
+        let held_back = self.held_back.take().into_iter().flatten();
+        let mut all: Vec<&Owed> = held_back.filter_map(|debt| self.owed.get(&debt)).collect();
+        // Who has waited longest comes first.
+        all.sort_by_key(|owed| (owed.not_before_ms.unwrap_or(owed.asked_at_ms), owed.debt()));
+        for owed in all {
+            self.drive.pay(ToMake { owed: owed.clone(), may_be_out: true });
         }
     }
 }

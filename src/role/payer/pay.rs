@@ -10,6 +10,7 @@ use tracing::{Instrument, warn};
 use super::attempt::{Attempt, CALL_TIMEOUT};
 use super::drive::{Drive, Signal, Waiting};
 use super::gate::Gate;
+use super::report::Reports;
 use super::show::Shows;
 use super::watch;
 use crate::domain::payment::{DeclineClasses, RetrySchedule};
@@ -69,6 +70,16 @@ impl<G: Gateway, M: Commands, C: Clock> Payer<G, M, C> {
     #[must_use]
     pub fn shows(&self) -> Shows<C> {
         Shows::new(self.gateway.connector(), self.gate.watch(), self.clock.clone())
+    }
+
+    /// What it reports of its provider to the market.
+    #[must_use]
+    pub fn reports(&self) -> Reports<M, C>
+    where
+        M: Clone,
+    {
+        let ports = (self.commands.clone(), self.clock.clone());
+        Reports::new(self.gateway.connector(), self.gate.watch(), ports)
     }
 
     /// Pays until `stop`. Calls that are out are waited for as long as one may take.

@@ -43,7 +43,7 @@ impl<C: Clock> Shows<C> {
                     return;
                 },
             }
-            let Shown { state, problem } = self.shown.borrow_and_update().clone();
+            let Shown { state, problem, .. } = self.shown.borrow_and_update().clone();
             measure(&self.connector, state);
             let view = ConnectorView {
                 connector: self.connector.clone(),

@@ -78,8 +78,12 @@ fn in_words(
 ) -> (&'static str, &'static str) {
     match answer {
         Ok(word) => word.in_words(class),
-        Err(GatewayError::Unavailable(_) | GatewayError::Misconfigured(_)) => ("failed", "infra"),
-        Err(GatewayError::Unknown(_)) => ("unknown", "infra"),
+        Err(
+            GatewayError::Unavailable(_)
+            | GatewayError::Unreachable(_)
+            | GatewayError::Misconfigured(_),
+        ) => ("failed", "infra"),
+        Err(GatewayError::Unknown(_) | GatewayError::Pending { .. }) => ("unknown", "infra"),
     }
 }
 

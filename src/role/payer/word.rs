@@ -1,10 +1,8 @@
 //! What a provider said, whichever way the money goes.
 
-use std::time::Duration;
-
 use crate::domain::payment::DeclineClass;
 use crate::domain::{Command, PaymentResult, RecordPayment, RecordRefund, RefundResult, Token};
-use crate::port::{Charge, Gateway, GatewayError, GiveBack};
+use crate::port::{Ask, Called, Charge, Gateway, GatewayError, GiveBack, News};
 use crate::view::owed::{Owed, Way};
 
 /// One call, as the provider is to carry it out.
@@ -46,32 +44,46 @@ impl Call {
 
     /// Has it carried out. A provider that says it does not know has not answered.
     pub(super) async fn make(&self, gateway: &impl Gateway) -> Result<Word, GatewayError> {
-        let unknown = || GatewayError::Unknown("the provider does not know".into());
-        let word = match self {
+        known(match self {
             Self::Charge(charge) => Word::Charge(gateway.charge(charge).await?),
             Self::GiveBack(refund) => Word::Refund(gateway.refund(refund).await?),
-        };
-        if word.is_unknown() { Err(unknown()) } else { Ok(word) }
+        })
     }
 
-    /// Looks what became of it. What never came is said to have failed.
-    ///
-    /// `quiet` is how long ago the last call may have gone out.
+    /// Looks what became of it: by the provider's name for it when that is known, else by our key.
+    /// What never came is said to have failed.
     pub(super) async fn look(
         &self,
         gateway: &impl Gateway,
-        quiet: Duration,
+        (ask, called): (&Ask, Called),
     ) -> Result<Word, GatewayError> {
-        Ok(match self {
+        if let Ask::ByName(name) = ask
+            && let Some(word) = self.named(gateway.look_up(name).await?)
+        {
+            return known(word);
+        }
+        let code = Token::NEVER_CHARGED;
+        known(match self {
             Self::Charge(charge) => {
-                let found = gateway.find(charge, quiet).await?;
-                Word::Charge(found.unwrap_or(PaymentResult::Failed { code: Token::NEVER_CHARGED }))
+                let found = gateway.find(charge, called).await?;
+                Word::Charge(found.unwrap_or(PaymentResult::Failed { code }))
             }
             Self::GiveBack(refund) => {
                 let found = gateway.find_refund(refund).await?;
-                Word::Refund(found.unwrap_or(RefundResult::Failed { code: Token::NEVER_CHARGED }))
+                Word::Refund(found.unwrap_or(RefundResult::Failed { code }))
             }
         })
+    }
+
+    /// News of what this call is about; nothing when it is of something else.
+    fn named(&self, news: Option<News>) -> Option<Word> {
+        match (self, news?) {
+            (Self::Charge(_), News::Charge { result, .. }) => Some(Word::Charge(result)),
+            (Self::GiveBack(_), News::Refund { result, .. }) => Some(Word::Refund(result)),
+            (Self::Charge(_) | Self::GiveBack(_), News::Charge { .. } | News::Refund { .. }) => {
+                None
+            }
+        }
     }
 
     /// Nobody answered.
@@ -90,6 +102,12 @@ impl Call {
             Self::GiveBack(_) => Word::Refund(RefundResult::Failed { code }),
         }
     }
+}
+
+/// An answer that says something.
+fn known(word: Word) -> Result<Word, GatewayError> {
+    let says = "the provider says that it does not know";
+    if word.is_unknown() { Err(GatewayError::pending(Ask::Again, says)) } else { Ok(word) }
 }
 
 impl Word {

@@ -10,6 +10,7 @@ mod late;
 mod paying;
 mod placing;
 mod properties;
+mod refund_results;
 mod refunding;
 mod retrying;
 mod stock;

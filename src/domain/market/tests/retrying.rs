@@ -304,7 +304,10 @@ fn what_nobody_could_say_in_time_ends_the_hold_and_is_told_to_a_human() {
          free again"
     );
     let mut over = expiry(anna, &mugs());
-    over.push(attention(AttentionKind::PaymentUnknown, anna, &reason));
+    let mut told = attention(AttentionKind::PaymentUnknown, anna, &reason);
+    let Event::AttentionRaised(raised) = &mut told else { unreachable!() };
+    raised.attempt = Some(1);
+    over.push(told);
     assert_eq!(overdue_by(&unseen(), hold_end()), vec![(anna, over.clone())]);
     // Money that is found afterwards is late money.
     check([Case {
@@ -330,4 +333,17 @@ fn a_shop_may_class_a_code_its_own_way() {
     let verdict = fold(&waiting()).decide(&decline(order(1), "do_not_honor"), T0, &policy);
     let Verdict::Append { records, .. } = verdict else { panic!("{verdict:?}") };
     assert!(matches!(records[0].event, Event::PaymentAbandoned(_)), "{records:?}");
+}
+
+/// Attempts that take their time, or a silence in between, do not make the plan longer.
+#[test]
+fn no_retry_is_later_than_ten_minutes_after_the_first_failure() {
+    for (minute, goes_on) in [(5, true), (9, false)] {
+        let now = T0.after(minutes(minute));
+        let said = decline_of(2, order(1), SOFT.0);
+        let verdict = fold(&failed(1)).decide(&said, now, &Policy::default());
+        let Verdict::Append { records, .. } = verdict else { panic!("{verdict:?}") };
+        let is_tried = matches!(&records[0].event, Event::PaymentFailed(e) if e.retry.is_some());
+        assert_eq!(is_tried, goes_on, "its hold would last: {records:?}");
+    }
 }

@@ -1,6 +1,7 @@
 //! One payer, one provider that says what a test wants, and a clock that stands still.
 
-use std::collections::VecDeque;
+mod scripted;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,168 +11,11 @@ use super::drive::ToMake;
 use super::pay::{Payer, Payments};
 use crate::domain::fixtures::{T0, amount, currency, order, token};
 use crate::domain::payment::{DeclineClasses, RetrySchedule};
-use crate::domain::{
-    Command, CommandId, PaymentResult, RefundResult, Sequence, Timestamp, Token, TraceParent,
-};
+use crate::domain::{Sequence, Timestamp};
 use crate::port::model::ModelClock;
-use crate::port::{
-    BadWebhook, Charge, Clock, Commands, Gateway, GatewayError, GiveBack, Hint, News, Page,
-    Unanswered,
-};
+use crate::port::{Ask, Clock};
 use crate::view::owed::{Owed, Way};
-use crate::wire::Outcome;
-
-/// What the provider is asked, in its order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    Charge,
-    Find,
-    Refund,
-    FindRefund,
-}
-
-/// What it says to that.
-#[derive(Clone, Debug)]
-enum Says {
-    Captured,
-    Refunded,
-    Away,
-    Silence,
-    WrongKey,
-    Nothing,
-}
-
-/// A provider that follows a script, and says the last line of it again and again.
-struct Scripted {
-    lines: Mutex<VecDeque<Says>>,
-    asked: Mutex<Vec<Asked>>,
-}
-
-impl Scripted {
-    fn next(&self, asked: Asked) -> Says {
-        self.asked.lock().unwrap().push(asked);
-        let mut lines = self.lines.lock().unwrap();
-        if 1 < lines.len() { lines.pop_front().unwrap() } else { lines[0].clone() }
-    }
-
-    fn error(says: &Says) -> GatewayError {
-        match says {
-            Says::Silence => GatewayError::Unknown("silence".into()),
-            Says::WrongKey => GatewayError::Misconfigured("wrong key".into()),
-            Says::Captured | Says::Refunded | Says::Away | Says::Nothing => {
-                GatewayError::Unavailable("away".into())
-            }
-        }
-    }
-
-    fn charged(says: &Says) -> Result<Option<PaymentResult>, GatewayError> {
-        match says {
-            Says::Captured => Ok(Some(PaymentResult::Captured {
-                amount_minor: amount(1_000),
-                currency: currency("EUR"),
-                provider_ref: token("pay-1"),
-            })),
-            Says::Nothing => Ok(None),
-            Says::Refunded | Says::Away | Says::Silence | Says::WrongKey => Err(Self::error(says)),
-        }
-    }
-
-    fn given_back(says: &Says) -> Result<Option<RefundResult>, GatewayError> {
-        match says {
-            Says::Refunded => Ok(Some(RefundResult::Refunded { provider_ref: token("re-1") })),
-            Says::Nothing => Ok(None),
-            Says::Captured | Says::Away | Says::Silence | Says::WrongKey => Err(Self::error(says)),
-        }
-    }
-}
-
-impl Gateway for Scripted {
-    fn connector(&self) -> Token {
-        Token::SIMULATED
-    }
-
-    async fn charge(&self, _: &Charge) -> Result<PaymentResult, GatewayError> {
-        Ok(Self::charged(&self.next(Asked::Charge))?.expect("a charge is answered"))
-    }
-
-    async fn find(&self, _: &Charge, _: Duration) -> Result<Option<PaymentResult>, GatewayError> {
-        Self::charged(&self.next(Asked::Find))
-    }
-
-    async fn refund(&self, _: &GiveBack) -> Result<RefundResult, GatewayError> {
-        Ok(Self::given_back(&self.next(Asked::Refund))?.expect("a refund is answered"))
-    }
-
-    async fn find_refund(&self, _: &GiveBack) -> Result<Option<RefundResult>, GatewayError> {
-        Self::given_back(&self.next(Asked::FindRefund))
-    }
-
-    fn hear(
-        &self,
-        _: &dyn Fn(&str) -> Option<String>,
-        _: &[u8],
-        _: Timestamp,
-    ) -> Result<Hint, BadWebhook> {
-        Err(BadWebhook::Unexpected)
-    }
-
-    async fn look_up(&self, _: &Token) -> Result<Option<News>, GatewayError> {
-        Ok(None)
-    }
-
-    async fn list(
-        &self,
-        _: Timestamp,
-        _: Timestamp,
-        _: Option<&str>,
-    ) -> Result<Page, GatewayError> {
-        Ok(Page::default())
-    }
-
-    async fn check(&self) -> Result<(), GatewayError> {
-        Ok(())
-    }
-}
-
-/// A committer that takes down what it is told.
-#[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<Command>>>);
-
-impl Commands for Told {
-    async fn send(
-        &self,
-        _: CommandId,
-        command: &Command,
-        _: Option<&TraceParent>,
-    ) -> Result<Outcome, Unanswered> {
-        self.0.lock().unwrap().push(command.clone());
-        Err(Unanswered::Accepted { command_seq: 1 })
-    }
-}
-
-impl Told {
-    /// What was told, in a few words each.
-    fn words(&self) -> Vec<String> {
-        let word = |command: &Command| {
-            if let Command::RecordPayment(record) = command {
-                return match &record.result {
-                    PaymentResult::Captured { .. } => "captured".to_owned(),
-                    PaymentResult::Declined { code } => format!("declined {code}"),
-                    PaymentResult::Failed { code } => format!("failed {code}"),
-                    PaymentResult::Unknown => "unknown".to_owned(),
-                };
-            }
-            let Command::RecordRefund(record) = command else { panic!("{command:?}") };
-            match &record.result {
-                RefundResult::Refunded { .. } => "refunded".to_owned(),
-                RefundResult::Declined { code } => format!("declined {code}"),
-                RefundResult::Failed { code } => format!("failed {code}"),
-                RefundResult::Unknown => "unknown".to_owned(),
-            }
-        };
-        self.0.lock().unwrap().iter().map(word).collect()
-    }
-}
+use scripted::{Asked, Says, Scripted, Told};
 
 fn charge() -> ToMake {
     let owed = Owed {
@@ -182,6 +26,7 @@ fn charge() -> ToMake {
         currency: currency("EUR"),
         way: Way::Charge { payment_method_token: token("tok_visa") },
         asked_at_ms: T0,
+        key_made_at_ms: None,
         not_before_ms: None,
         off: false,
         trace: None,
@@ -230,6 +75,9 @@ async fn pays_all(
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// How long the provider may take to carry out what it was asked.
+const FINAL_AFTER: Duration = Duration::from_secs(15 * 60);
 
 fn tomorrow() -> Timestamp {
     T0.after(Duration::from_secs(23 * 60 * 60))
@@ -281,13 +129,86 @@ async fn a_key_that_the_provider_may_have_forgotten_is_looked_up_and_never_charg
     assert_eq!(told, ["failed never_charged"]);
 }
 
+/// A call that went out before it was off may still be carried out: nobody waits to know, so it is
+/// looked for until that cannot be any more.
 #[tokio::test(start_paused = true)]
-async fn an_order_that_is_off_is_looked_up_twice_and_never_charged() {
-    let mut off = charge();
-    off.owed.off = true;
-    let (asked, told) = pays(off, &[Says::Nothing], (T0, MINUTE)).await;
-    assert_eq!(asked, [Asked::Find; 2]);
+async fn an_order_that_is_off_is_looked_up_for_as_long_as_its_money_may_come() {
+    let off = || {
+        let mut off = charge();
+        off.owed.off = true;
+        off
+    };
+    let (asked, told) = pays(off(), &[Says::Nothing], (T0, FINAL_AFTER)).await;
+    assert!(10 < asked.len() && asked.iter().all(|asked| *asked == Asked::Find), "{asked:?}");
+    assert_eq!(told, Vec::<String>::new(), "it may still come");
+    let (_, told) = pays(off(), &[Says::Nothing], (T0, FINAL_AFTER + 2 * MINUTE)).await;
     assert_eq!(told, ["failed never_charged"]);
+    let late = [vec![Says::Nothing; 5], vec![Says::Captured]].concat();
+    let (_, told) = pays(off(), &late, (T0, FINAL_AFTER)).await;
+    assert_eq!(told, ["captured"], "so that it can go back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payment_that_is_not_final_is_asked_after_by_its_name_and_never_again_by_its_key() {
+    let pending = || Says::NotYet(Ask::ByName(token("pay-1")));
+    let script = [pending(), pending(), pending(), Says::Captured];
+    let (asked, told) = pays(charge(), &script, (T0, MINUTE)).await;
+    assert_eq!(asked, [Asked::Charge, Asked::LookUp, Asked::LookUp, Asked::LookUp]);
+    assert_eq!(told, ["unknown", "captured"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_provider_has_no_name_for_is_looked_for_by_our_key() {
+    let script = [Says::NotYet(Ask::ByKey), Says::Nothing, Says::Captured];
+    let (asked, told) = pays(charge(), &script, (T0, MINUTE)).await;
+    assert_eq!(asked, [Asked::Charge, Asked::Find, Asked::Find]);
+    assert_eq!(told, ["unknown", "captured"]);
+    let script = [Says::NotYet(Ask::ByName(token("pay-1"))), Says::Nothing, Says::Captured];
+    let (asked, _) = pays(charge(), &script, (T0, MINUTE)).await;
+    assert_eq!(asked, [Asked::Charge, Asked::LookUp, Asked::Find], "nor one that nobody knows");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_meets_another_under_its_key_is_made_again() {
+    let script = [Says::NotYet(Ask::Again), Says::Captured];
+    let (asked, told) = pays(charge(), &script, (T0, MINUTE)).await;
+    assert_eq!(asked, [Asked::Charge; 2]);
+    assert_eq!(told, ["unknown", "captured"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_unknown_is_asked_after_at_2_5_10_30_and_60_seconds() {
+    let mut calls: Vec<u64> = Vec::new();
+    for second in 0..180 {
+        let when = (T0, Duration::from_secs(second) + Duration::from_millis(1));
+        let (asked, _) = pays(charge(), &[Says::Silence], when).await;
+        calls.resize(asked.len(), second);
+    }
+    assert_eq!(calls, [0, 2, 7, 17, 47, 107, 167]);
+}
+
+/// It is as likely at another address as away: nothing is the order's fault.
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_was_never_met_fails_no_order() {
+    let (_, told) = pays(charge(), &[Says::Nobody], (T0, 10 * MINUTE)).await;
+    assert_eq!(told, Vec::<String>::new());
+    let script = [vec![Says::Nobody; 6], vec![Says::Captured]].concat();
+    let (_, told) = pays(charge(), &script, (T0, 10 * MINUTE)).await;
+    assert_eq!(told, ["captured"]);
+    // One that was met and is gone is away, and that is the retry plan's business.
+    let script = [Says::Captured, Says::Nobody];
+    let both = vec![of(2, charge()), of(3, charge())];
+    let (_, told) = pays_all(both, &script, (T0, MINUTE)).await;
+    assert_eq!(told, ["captured", "failed gateway_unavailable"]);
+}
+
+/// Its key was made a moment ago, however old the debt is.
+#[tokio::test(start_paused = true)]
+async fn a_refund_that_is_tried_again_after_days_is_called_for() {
+    let mut late = refund_by("simulated");
+    (late.owed.attempt, late.owed.key_made_at_ms) = (2, Some(tomorrow()));
+    let (asked, told) = pays(late, &[Says::Refunded], (tomorrow(), MINUTE)).await;
+    assert_eq!((asked, told), (vec![Asked::Refund], vec!["refunded".to_owned()]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -317,6 +238,20 @@ async fn money_goes_back_by_whoever_took_it_and_by_nobody_else() {
 fn of(number: u8, mut attempt: ToMake) -> ToMake {
     attempt.owed.order_id = order(number);
     attempt
+}
+
+/// A provider that answers is there, whatever it says of one order.
+#[tokio::test(start_paused = true)]
+async fn orders_that_are_not_final_hold_up_nobody() {
+    let at_once = Duration::from_millis(500);
+    for ask in [Ask::Again, Ask::ByKey, Ask::ByName(token("pay-1"))] {
+        let mut all: Vec<_> = (2..40).map(|number| of(number, charge())).collect();
+        all.push(charge());
+        let script = [vec![Says::NotYet(ask); 38], vec![Says::Captured]].concat();
+        let (asked, told) = pays_all(all, &script, (T0, at_once)).await;
+        assert_eq!(asked, [Asked::Charge; 39]);
+        assert_eq!(told.last().map(String::as_str), Some("captured"), "{told:?}");
+    }
 }
 
 /// What only concerns one order does not keep the others from paying.
