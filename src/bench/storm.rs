@@ -31,6 +31,9 @@ pub struct Shares {
 /// failure was recorded. In the shop's own time.
 const HELD: Duration = Duration::from_secs(5);
 
+/// What is said of such a payment instead of a class.
+const HELD_BACK: &str = "held_back";
+
 /// Requirement: recovered is what is captured within 10 minutes. In the shop's own time.
 const WINDOW: Duration = Duration::from_secs(10 * 60);
 
@@ -64,10 +67,16 @@ pub struct PaymentsReport {
     pub confirmed: u64,
     /// What failed first, by class, and what became of it.
     pub classes: BTreeMap<&'static str, ClassReport>,
-    /// Orders whose payment failed recoverably: all classes but customer and hard.
+    /// Orders whose payment failed recoverably: of all classes but customer and hard.
     pub recoverable: u64,
     /// How many of 100 of them were captured within 10 minutes.
     pub recovered_percent: f64,
+    /// Orders that waited for the provider, without a failure of their own: none of them was tried in
+    /// vain, and not all of them were paid.
+    pub held_back: ClassReport,
+    /// How many of 100 were captured within 10 minutes, of those that failed recoverably and of those
+    /// that were held back.
+    pub recovered_or_waited_percent: f64,
     /// Orders by the number of their attempts.
     pub attempts: BTreeMap<u8, u64>,
     /// Orders for which money came twice, by the log; each second payment went back.
@@ -110,16 +119,7 @@ impl Storm {
     fn take(&mut self, event: &Event, at: Timestamp, asked: &mut Vec<OrderId>) {
         let Some(order_id) = event.order_id() else { return };
         if let Event::OrderPlaced(_) = event {
-            let trial = Trial {
-                placed: at,
-                failed: None,
-                attempts: 1,
-                captured: None,
-                captures: 0,
-                refunds: 0,
-                ended: false,
-            };
-            self.trials.insert(order_id, trial);
+            self.trials.insert(order_id, trial(at));
             return;
         }
         let Some(trial) = self.trials.get_mut(&order_id) else { return };
@@ -171,6 +171,8 @@ impl Storm {
             classes: BTreeMap::new(),
             recoverable: 0,
             recovered_percent: 100.0,
+            held_back: ClassReport::default(),
+            recovered_or_waited_percent: 100.0,
             attempts: BTreeMap::new(),
             double_captures: 0,
             kept_for_nothing: 0,
@@ -188,7 +190,10 @@ impl Storm {
                 bump(&mut report.double_captures);
             }
             let Some((class, since)) = trial.trouble(compressed) else { continue };
-            let entry = report.classes.entry(class).or_default();
+            let entry = match class {
+                HELD_BACK => &mut report.held_back,
+                class => report.classes.entry(class).or_default(),
+            };
             bump(&mut entry.failed);
             let took = trial.captured.map(|at| at.since(since).saturating_mul(compressed));
             if let Some(took) = took.filter(|took| *took <= WINDOW) {
@@ -211,7 +216,11 @@ impl PaymentsReport {
                 times.get(index).map_or(0.0, Duration::as_secs_f64)
             };
             let (p50_s, p95_s) = (at(50), at(95));
-            if let Some(entry) = self.classes.get_mut(class) {
+            let entry = match class {
+                HELD_BACK => Some(&mut self.held_back),
+                class => self.classes.get_mut(class),
+            };
+            if let Some(entry) = entry {
                 (entry.p50_s, entry.p95_s) = (p50_s, p95_s);
             }
         }
@@ -222,9 +231,14 @@ impl PaymentsReport {
                 (failed.saturating_add(of.failed), recovered.saturating_add(of.recovered))
             });
         self.recoverable = failed;
-        if 0 < failed {
-            self.recovered_percent = 100.0 * per(recovered, per(failed, 1.0));
-        }
+        let percent = |recovered: u64, of: u64| match of {
+            0 => 100.0,
+            of => 100.0 * per(recovered, per(of, 1.0)),
+        };
+        let ClassReport { failed: waited, recovered: paid, .. } = self.held_back;
+        self.recovered_percent = percent(recovered, failed);
+        self.recovered_or_waited_percent =
+            percent(recovered.saturating_add(paid), failed.saturating_add(waited));
     }
 }
 
@@ -236,10 +250,30 @@ impl Trial {
     /// What went wrong first, and since when.
     fn trouble(&self, compressed: u32) -> Option<(&'static str, Timestamp)> {
         self.failed.or_else(|| {
-            let took = self.captured?.since(self.placed).saturating_mul(compressed);
-            // Gateways and commits take their time; that is not compressed.
-            (HELD.saturating_mul(compressed.min(4)) < took).then_some(("held_back", self.placed))
+            let waited = match self.captured {
+                Some(at) => {
+                    let took = at.since(self.placed).saturating_mul(compressed);
+                    // Gateways and commits take their time; that is not compressed.
+                    HELD.saturating_mul(compressed.min(4)) < took
+                }
+                // Its hold ended before anybody was asked for its money.
+                None => self.ended,
+            };
+            waited.then_some((HELD_BACK, self.placed))
         })
+    }
+}
+
+/// An order that was placed at that moment.
+const fn trial(placed: Timestamp) -> Trial {
+    Trial {
+        placed,
+        failed: None,
+        attempts: 1,
+        captured: None,
+        captures: 0,
+        refunds: 0,
+        ended: false,
     }
 }
 
@@ -268,12 +302,18 @@ mod tests {
         for (_, made, record) in shop.events() {
             storm.take(&record.event, made, &mut Vec::new());
         }
+        let mut late = trial(shop.events().next().unwrap().1);
+        late.ended = true;
+        storm.trials.insert(order(9), late);
         let report = storm.report(10);
         let soft = &report.classes["soft"];
         assert_eq!((soft.failed, soft.recovered, soft.p50_s), (1, 1, 20.0));
         assert_eq!((report.classes["hard"].failed, report.classes["hard"].recovered), (1, 0));
         assert_eq!((report.recoverable, report.recovered_percent), (1, 100.0));
-        assert_eq!((report.payments, report.confirmed, report.owed), (3, 1, 1));
-        assert_eq!(report.attempts, BTreeMap::from([(1, 2), (2, 1)]));
+        assert_eq!((report.payments, report.confirmed, report.owed), (4, 1, 1));
+        assert_eq!(report.attempts, BTreeMap::from([(1, 3), (2, 1)]));
+        // Off without a failure of its own: it waited for the provider until its hold ended.
+        assert_eq!((report.held_back.failed, report.held_back.recovered), (1, 0));
+        assert_eq!(report.recovered_or_waited_percent, 50.0);
     }
 }

@@ -125,10 +125,12 @@ fn failing(report: &PaymentsReport) -> Option<String> {
     if let Some(violation) = &report.violation {
         return Some(violation.clone());
     }
-    if 0 < report.kept_for_nothing || 0 < report.owed || 0 < report.differences || over {
+    let counts = [report.double_captures, report.kept_for_nothing, report.owed, report.differences];
+    if counts.iter().any(|count| 0 < *count) || over {
         return Some("money is not where it belongs; see the report".into());
     }
-    let (percent, wanted) = (report.recovered_percent, RECOVERED_PERCENT);
+    let percent = report.recovered_percent.min(report.recovered_or_waited_percent);
+    let wanted = RECOVERED_PERCENT;
     (percent < wanted).then(|| format!("{percent:.2} % recovered, at least {wanted} % wanted"))
 }
 
@@ -147,10 +149,17 @@ impl Show for PaymentsReport {
         }
         let attempts = self.attempts.iter().map(|(count, orders)| format!("{count}: {orders}"));
         let proof = self.violation.as_ref().map_or("passed", |violation| violation.as_str());
+        let held = &self.held_back;
+        let waited = format!(
+            "{}, {} paid in 10 min; half in {:.1} s, 95 % in {:.1} s",
+            held.failed, held.recovered, held.p50_s, held.p95_s
+        );
         let recovered =
             format!("{:.2} % of {} recoverable", self.recovered_percent, self.recoverable);
+        let with_waited = format!("{:.2} % with those held back", self.recovered_or_waited_percent);
         rows.extend([
-            ("recovered", recovered),
+            ("held back by outages", waited),
+            ("recovered", format!("{recovered}; {with_waited}")),
             ("orders by attempts", attempts.collect::<Vec<_>>().join(", ")),
             ("paid twice", format!("{}, given back", self.double_captures)),
             ("kept for nothing", self.kept_for_nothing.to_string()),

@@ -7,13 +7,13 @@
 use super::DeclineClass::{self, Customer, Hard, Infra, Soft};
 
 /// Stands for every connector that has no row of its own.
-pub(super) const ANY: &str = "*";
+pub(in crate::domain) const ANY: &str = "*";
 
 /// Its rows add to those of every connector.
 const STRIPE: &str = "stripe";
 
 /// Connector, code, class.
-pub(super) const REVIEWED: &[(&str, &str, DeclineClass)] = &[
+pub(in crate::domain) const REVIEWED: &[(&str, &str, DeclineClass)] = &[
     // The provider or the network was not well. The same card works in a minute.
     (ANY, "processing_error", Infra),
     (ANY, "try_again_later", Infra),

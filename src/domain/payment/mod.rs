@@ -1,6 +1,6 @@
 //! Taking money: attempts, and what a provider's no means.
 
-mod codes;
+pub(in crate::domain) mod codes;
 mod decline;
 mod retry;
 

@@ -207,3 +207,52 @@ impl Projection for OwedProjection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::drive::Signal;
+    use super::*;
+    use crate::domain::fixtures::{T0, amount, currency, order, token};
+    use crate::view::owed::Way;
+
+    fn overdue(number: u8, since: Duration) -> Owed {
+        Owed {
+            order_id: order(number),
+            attempt: 2,
+            idempotency_key: token(&format!("key-{number}")),
+            amount_minor: amount(1_000),
+            currency: currency("EUR"),
+            way: Way::Charge { payment_method_token: token("tok_visa") },
+            asked_at_ms: T0.before(since),
+            key_made_at_ms: None,
+            not_before_ms: Some(T0.before(since)),
+            off: false,
+            trace: None,
+            event_seq: Sequence(7),
+        }
+    }
+
+    /// Nobody was there to pay. Whoever comes begins with the order that has waited longest.
+    #[test]
+    fn what_came_due_meanwhile_is_paid_in_its_order() {
+        let (drive, mut heard) = Drive::new();
+        let mut bucket = OwedProjection::new("$KV.payer.".to_owned(), drive);
+        let seconds = [3, 41, 7, 29, 1, 13, 37, 11, 2, 23];
+        for (number, second) in (1..).zip(seconds) {
+            let owed = overdue(number, Duration::from_secs(second));
+            bucket.restore(&Encoding::Json.write(&owed).unwrap()).unwrap();
+        }
+        assert!(heard.try_recv().is_err(), "it may be settled further on in the log");
+        bucket.caught_up();
+        let mut due = Vec::new();
+        while let Ok(Signal::Owed(made)) = heard.try_recv() {
+            assert!(made.may_be_out, "another payer may have called for it");
+            due.push(made.owed.not_before_ms.unwrap());
+        }
+        let mut in_order = due.clone();
+        in_order.sort_unstable();
+        assert_eq!((due.len(), due), (seconds.len(), in_order));
+    }
+}

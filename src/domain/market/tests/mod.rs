@@ -3,6 +3,7 @@
 mod attention;
 mod cancelling;
 mod catalogue;
+mod classes;
 mod goods;
 mod holds;
 mod identity;
@@ -14,3 +15,4 @@ mod refund_results;
 mod refunding;
 mod retrying;
 mod stock;
+mod undoing;
