@@ -158,6 +158,12 @@ impl Dev {
         }
     }
 
+    /// Interrupts it; returns its exit status and what it said.
+    pub(crate) fn interrupted(self) -> (i32, String) {
+        self.signal(Signal::SIGINT);
+        self.ended()
+    }
+
     /// Waits until it ends by itself; returns its exit status and what it said.
     pub(crate) fn ended(mut self) -> (i32, String) {
         let begun = Instant::now();

@@ -1,5 +1,7 @@
 //! One payer, one provider that says what a test wants, and a clock that stands still.
 
+mod bank;
+mod interleavings;
 mod scripted;
 
 use std::sync::{Arc, Mutex};
