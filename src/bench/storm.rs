@@ -71,11 +71,11 @@ pub struct PaymentsReport {
     pub recoverable: u64,
     /// How many of 100 of them were captured within 10 minutes.
     pub recovered_percent: f64,
-    /// Orders that waited for the provider, without a failure of their own: none of them was tried in
-    /// vain, and not all of them were paid.
+    /// Orders that waited for the provider, without a failure of their own: none of them was tried
+    /// in vain, and not all of them were paid.
     pub held_back: ClassReport,
-    /// How many of 100 were captured within 10 minutes, of those that failed recoverably and of those
-    /// that were held back.
+    /// How many of 100 were captured within 10 minutes, of those that failed recoverably and of
+    /// those that were held back.
     pub recovered_or_waited_percent: f64,
     /// Orders by the number of their attempts.
     pub attempts: BTreeMap<u8, u64>,

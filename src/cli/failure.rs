@@ -38,6 +38,12 @@ impl Failure {
         Self::new(Code::NotFound, what)
     }
 
+    /// Something these credentials may not do. `what` is the server's word for it.
+    #[must_use]
+    pub(super) fn forbidden(what: &str) -> Self {
+        Self::new(Code::Permission, format!("these credentials may not: {what}"))
+    }
+
     /// A command that was refused.
     #[must_use]
     pub(super) fn refused(refusal: &Refusal) -> Self {
@@ -109,7 +115,16 @@ impl From<anyhow::Error> for Failure {
         let newer = error
             .chain()
             .any(|cause| cause.downcast_ref::<DecodeError>().is_some_and(DecodeError::is_newer));
-        let code = if newer { Some(Code::NewerLog) } else { error.chain().find_map(code_of) };
+        let denied = |cause: &(dyn std::error::Error + 'static)| {
+            matches!(cause.downcast_ref(), Some(ApiError::Denied { .. }))
+        };
+        let code = if newer {
+            Some(Code::NewerLog)
+        } else if error.chain().any(denied) {
+            Some(Code::Permission)
+        } else {
+            error.chain().find_map(code_of)
+        };
         let code = code.unwrap_or(Code::Failure);
         Self::new(code, chain(&error))
     }

@@ -36,6 +36,7 @@ mod when;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -181,7 +182,8 @@ fn start(arguments: Arguments) -> Result<(), Failure> {
     let _guard = telemetry::init(&settings).map_err(anyhow::Error::from)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(anyhow::Error::from)?;
-    runtime.block_on(dispatch(&session, arguments.command))
+    let done = runtime.block_on(dispatch(&session, arguments.command));
+    done.map_err(|failure| session.explained(failure))
 }
 
 async fn dispatch(session: &Session, command: Subcommands) -> Result<(), Failure> {
@@ -244,7 +246,7 @@ fn session(arguments: &Arguments) -> Result<Session, Failure> {
         flags,
     };
     let config = layers.load().map_err(anyhow::Error::from)?;
-    Ok(Session { config, layers, environment, format: global.output })
+    Ok(Session { config, layers, environment, format: global.output, opened: Arc::default() })
 }
 
 /// Somebody asking the process to stop: Ctrl-C, or a service manager.

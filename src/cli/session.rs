@@ -1,5 +1,6 @@
 //! What a command line works with: settings, a connection, names.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
@@ -30,6 +31,8 @@ pub(super) struct Session {
     pub environment: Environment,
     /// How data is written.
     pub format: Format,
+    /// The first connection, once there is one: it knows why a server is silent.
+    pub opened: Arc<OnceLock<Connection>>,
 }
 
 /// A session that is connected.
@@ -50,8 +53,20 @@ impl Session {
     pub(super) async fn connect(&self) -> Result<Connected, Failure> {
         let options = connection_options(&self.config.nats, "kassa");
         let connection = Connection::open(&options).await.map_err(anyhow::Error::from)?;
+        let _ = self.opened.set(connection.clone());
         api_level(&connection).await.map_err(anyhow::Error::from)?;
         Ok(Connected { connection, subjects: self.subjects() })
+    }
+
+    /// What somebody is told who was not answered: whoever may not ask hears nothing from the
+    /// server but on the side.
+    #[must_use]
+    pub(super) fn explained(&self, failure: Failure) -> Failure {
+        let forbidden = self.opened.get().and_then(Connection::forbidden);
+        match forbidden {
+            Some(what) if failure.code == Code::NatsSilent => Failure::forbidden(&what),
+            _ => failure,
+        }
     }
 
     /// The names of the market.

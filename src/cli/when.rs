@@ -38,6 +38,16 @@ pub(super) fn span(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The same, when it is a time at all.
+///
+/// # Errors
+///
+/// A sentence about what is wrong with it.
+pub(super) fn pause(text: &str) -> Result<Duration, String> {
+    let span = span(text)?;
+    if span.is_zero() { Err(format!("{text:?} is no pause")) } else { Ok(span) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

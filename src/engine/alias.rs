@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::{Sequence, Timestamp};
 use crate::port::{Batch, BoxError, CommitError, Log, Message, ReadError, Tail};
-use crate::wire::{Alias, Subjects};
+use crate::wire::{Alias, Building, Subjects};
 
 /// Pause before a claim that got no answer is made again. The server was given time to answer
 /// before it.
@@ -86,6 +86,45 @@ impl<L: Log> Aliases<L> {
         let alias = Alias::decode(&entry.payload);
         let alias = alias.map_err(|error| ReadError::Broken(error.into()))?;
         Ok(Live { alias, said: entry.sequence })
+    }
+
+    fn building_subject(&self, view: &str) -> String {
+        format!("{}.building", self.subject(view))
+    }
+
+    /// What is in the bucket of a view that is not read, as far as anybody has said.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    pub async fn building(&self, view: &str) -> Result<Option<Building>, ReadError> {
+        let Some(entry) = self.log.last(&self.building_subject(view)).await? else {
+            return Ok(None);
+        };
+        let building = Building::decode(&entry.payload);
+        building.map(Some).map_err(|error| ReadError::Broken(error.into()))
+    }
+
+    /// Says what is in it. One at a time works on a view, so nothing is expected.
+    ///
+    /// # Errors
+    ///
+    /// [`PointError::Failed`].
+    pub async fn note(&self, view: &str, building: &Building) -> Result<(), PointError> {
+        let failed = |error: BoxError| PointError::Failed(error);
+        let payload = building.encode().map_err(|error| failed(error.into()))?;
+        let message =
+            Message { subject: self.building_subject(view), payload, ..Message::default() };
+        let batch = Batch { messages: vec![message], expected_end: None };
+        loop {
+            match self.log.commit(&batch).await {
+                Ok(_) => return Ok(()),
+                Err(CommitError::Busy { retry_after }) => tokio::time::sleep(retry_after).await,
+                Err(CommitError::Unknown(_)) => tokio::time::sleep(PAUSE).await,
+                Err(CommitError::Fenced) => return Err(PointError::Moved),
+                Err(CommitError::Broken(source)) => return Err(failed(source)),
+            }
+        }
     }
 
     /// The moves of a view away from where it is read now.

@@ -147,6 +147,22 @@ impl Connection {
         self.health.violation.subscribe()
     }
 
+    /// The last thing the server forbade, in its words.
+    #[must_use]
+    pub fn forbidden(&self) -> Option<String> {
+        let violation = self.health.violation.borrow();
+        (!violation.is_empty()).then(|| violation.clone())
+    }
+
+    /// Waits until the server forbids something.
+    pub async fn until_forbidden(&self) -> String {
+        let mut violations = self.violations();
+        match violations.wait_for(|violation| !violation.is_empty()).await {
+            Ok(violation) => violation.clone(),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
     /// How many messages were dropped because nobody took them.
     #[must_use]
     pub fn dropped(&self) -> u64 {

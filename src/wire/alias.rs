@@ -21,6 +21,39 @@ pub struct Alias {
     pub at_ms: Timestamp,
 }
 
+/// The value under a view's name and `.building` in the bucket of aliases: what is in the bucket
+/// that is not read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Building {
+    /// The bucket.
+    pub bucket: String,
+    /// The logic of the build that fills it: another one begins anew.
+    pub logic: String,
+    /// Whether it has come to the end of the log, and was held against the live one or put in its
+    /// place. Whoever wants to know begins anew then.
+    pub whole: bool,
+}
+
+impl Building {
+    /// Its bytes.
+    ///
+    /// # Errors
+    ///
+    /// What the writer says.
+    pub fn encode(&self) -> Result<Bytes, EncodingError> {
+        Encoding::Json.write(self)
+    }
+
+    /// Reads what somebody else wrote.
+    ///
+    /// # Errors
+    ///
+    /// What the reader says.
+    pub fn decode(payload: &[u8]) -> Result<Self, EncodingError> {
+        Encoding::Json.read(payload)
+    }
+}
+
 impl Alias {
     /// Its bytes.
     ///

@@ -23,7 +23,7 @@ mod subject;
 mod timer;
 mod verify;
 
-pub use alias::Alias;
+pub use alias::{Alias, Building};
 pub use chain::{Chain, Hash};
 pub use command::{
     Arrival, COMMAND_BYTES_MAX, COMMANDS_PER_MESSAGE_MAX, Envelope, Outgoing, Received, kassa_type,

@@ -103,13 +103,12 @@ impl Subjects {
         format!("kassa_{}_{view}", self.market)
     }
 
-    /// The bucket of a view that was built for the n-th time. The first is the view's own.
+    /// The bucket of a view that was built for the n-th time: its own, and the one beside it, by
+    /// turns. So whoever may read a view can be told which two buckets that takes.
     #[must_use]
     pub fn generation(&self, view: &str, generation: u32) -> String {
-        match generation {
-            0 | 1 => self.bucket(view),
-            later => format!("{}_{later}", self.bucket(view)),
-        }
+        let bucket = self.bucket(view);
+        if generation.is_multiple_of(2) && 0 < generation { format!("{bucket}_2") } else { bucket }
     }
 
     /// The bucket that says which bucket each view is read from.

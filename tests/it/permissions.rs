@@ -191,5 +191,24 @@ async fn an_edge_sends_its_own_commands_and_no_others() {
     shop.refuses("web", &["order", "place", "MUG-01=1", "--source", "payer"]);
     shop.refuses("web", &["streams", "apply"]);
     // Who could read the log could read what every other edge was asked for.
-    assert!(!shop.types("web", &["replay"]).status.success());
+    shop.refuses("web", &["replay"]);
+    shop.refuses("web", &["attention", "list"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edge_reads_a_view_that_was_built_anew() {
+    let shop = Deployed::open().await;
+    shop.says("shop", &["stock", "receive", "MUG-01", "10"]);
+    let placed = shop.says("web", &["order", "place", "MUG-01=1", "--source", "web", "--watch"]);
+    let order = placed.split_whitespace().next().unwrap();
+    for turn in ["once", "back", "again"] {
+        for view in ["orders", "stock", "metrics"] {
+            shop.says("shop", &["rebuild", view, "--diff", "--swap"]);
+        }
+        let shown = shop.says("web", &["order", "show", order]);
+        assert!(shown.contains("confirmed"), "{turn}: {shown}");
+        let shown = shop.says("web", &["stock", "show", "MUG-01"]);
+        assert!(shown.contains("MUG-01"), "{turn}: {shown}");
+    }
+    shop.says("web", &["order", "place", "MUG-01=1", "--source", "web", "--watch"]);
 }

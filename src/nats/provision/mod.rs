@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 pub use assets::{Asset, AssetError, assets};
 pub use compare::{Difference, differences};
-pub use generations::Generations;
+pub use generations::empty;
 
 use super::api::{ApiError, call};
 use super::codes;

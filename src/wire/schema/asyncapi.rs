@@ -42,6 +42,8 @@ pub fn asyncapi() -> Value {
     parts.view("metrics", "metrics", "{slot}", "What happened in one minute of the last day.");
     parts.view("payer", "payer", "{debt}", "A call that the provider is owed; the payer's own.");
     parts.view("views", "alias", "{view}", "Which bucket a view is read from.");
+    let building = "What is in the bucket of a view that is not read; for who builds it anew.";
+    parts.view("views", "building", "{view}.building", building);
     for bucket in ["orders", "stock", "metrics", "payer"] {
         parts.position(bucket);
     }

@@ -8,7 +8,7 @@ mod made;
 
 use serde_json::Value;
 
-use super::alias::Alias;
+use super::alias::{Alias, Building};
 use super::command::{Envelope, kassa_type};
 use super::event::{EventSchema, event_schemas};
 use super::feed::feed_schema;
@@ -50,6 +50,7 @@ pub fn schemas() -> Vec<PayloadSchema> {
         titled("views/metrics", of::<MinuteView>(), "minute, a value of the bucket of metrics"),
         titled("views/payer", of::<Owed>(), "attempt owed, a value of the payer's bucket"),
         titled("views/alias", of::<Alias>(), "alias, a value of the bucket of views"),
+        titled("views/building", of::<Building>(), "building, a value of the bucket of views"),
         titled("views/position", of::<Position>(), "position, the key _position of a bucket"),
         titled("outcome", of::<Outcome>(), "outcome"),
         titled("ledger.1", of::<Ledger>(), "ledger entry, version 1"),

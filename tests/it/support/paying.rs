@@ -37,8 +37,12 @@ pub(crate) async fn place(client: &Client, method: &str) -> OrderId {
         currency,
         payment_method_token: method.parse().unwrap(),
     };
-    let outcome = client.send(command_id(), &Command::PlaceOrder(order), None).await.unwrap();
-    assert_eq!(outcome.result, OutcomeKind::Accepted, "{outcome:?}");
+    // A busy machine answers late; then the same is asked again, as any edge would.
+    let (id, order) = (command_id(), Command::PlaceOrder(order));
+    let answered = async || client.send(id, &order, None).await.ok();
+    let outcome = eventually("an order is answered", PROGRESS, answered).await;
+    let done = [OutcomeKind::Accepted, OutcomeKind::AlreadyApplied];
+    assert!(done.contains(&outcome.result), "{outcome:?}");
     order_id
 }
 
