@@ -12,16 +12,20 @@ use super::output::{Show, pairs, table};
 use super::past::Past;
 use super::session::Session;
 use super::{money, when};
-use crate::domain::{Currency, OrderId, Sku};
+use crate::domain::{Currency, OrderId, Refusal, Sequence, Sku};
 use crate::view::{OrderView, Shop, StockView, Totals};
 
 #[derive(Args, Debug)]
 pub(super) struct AtArguments {
-    /// A sequence, a moment as in 2026-11-22T00:00:00Z, or placed:ORDER or paid:ORDER
+    /// A sequence, an event's address as in 57.2 (its whole commit), a moment as in
+    /// 2026-11-22T00:00:00Z by the commits' own clock, or placed:ORDER or paid:ORDER
     moment: Moment,
     /// Read an archive instead of a server; it has to begin where the log begins
     #[arg(long, value_name = "FILE", global = true)]
     from_file: Option<PathBuf>,
+    /// Believe no view: read the log from when the order's id was made
+    #[arg(long, global = true)]
+    whole_log: bool,
     #[command(subcommand)]
     what: What,
 }
@@ -69,7 +73,8 @@ impl Show for Seen {
 }
 
 pub(super) async fn at(session: &Session, arguments: AtArguments) -> Result<(), Failure> {
-    let past = Past::open(session, arguments.from_file.as_deref()).await?;
+    let (file, addresses) = (arguments.from_file.as_deref(), !arguments.whole_log);
+    let past = Past::open(session, file, addresses).await?;
     let then = past.then(arguments.moment).await?;
     match arguments.what {
         What::Order { order_id, stock } => {
@@ -79,7 +84,7 @@ pub(super) async fn at(session: &Session, arguments: AtArguments) -> Result<(), 
                 return session.show(&order);
             }
             let shop = past.shop(then).await?;
-            let items = order.lines.iter().filter_map(|line| shop.item(&line.sku).cloned());
+            let items = asked_for(&order).into_iter().filter_map(|sku| shop.item(sku).cloned());
             session.show(&Seen { stock: items.collect(), order })
         }
         What::Stock { sku } => {
@@ -88,8 +93,24 @@ pub(super) async fn at(session: &Session, arguments: AtArguments) -> Result<(), 
             let item: &StockView = shop.item(&sku).ok_or_else(missing)?;
             session.show(item)
         }
-        What::Summary => session.show(past.shop(then).await?.totals()),
+        What::Summary => {
+            let shop = past.shop(then).await?;
+            if shop.totals().event_seq == Sequence::START {
+                let what = format!("nothing had happened by {}", arguments.moment);
+                return Err(Failure::beyond(what));
+            }
+            session.show(shop.totals())
+        }
     }
+}
+
+/// The SKUs of an order. One that was rejected has no lines, but those that were short.
+fn asked_for(order: &OrderView) -> Vec<&Sku> {
+    let short = match &order.refusal {
+        Some(Refusal::InsufficientStock { short }) => short.as_slice(),
+        _ => &[],
+    };
+    order.lines.iter().map(|line| &line.sku).chain(short.iter().map(|item| &item.sku)).collect()
 }
 
 /// Every figure, by its name for people.

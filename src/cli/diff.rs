@@ -20,7 +20,8 @@ use crate::wire::Commit;
 
 #[derive(Args, Debug)]
 pub(super) struct DiffArguments {
-    /// A sequence, a moment as in 2026-11-22T00:00:00Z, or placed:ORDER or paid:ORDER
+    /// A sequence, an event's address as in 57.2 (its whole commit), a moment as in
+    /// 2026-11-22T00:00:00Z by the commits' own clock, or placed:ORDER or paid:ORDER
     from: Moment,
     /// A later one
     to: Moment,
@@ -59,9 +60,19 @@ struct OrderDifference {
 }
 
 pub(super) async fn diff(session: &Session, arguments: DiffArguments) -> Result<(), Failure> {
-    let past = Past::open(session, arguments.from_file.as_deref()).await?;
+    let past = Past::open(session, arguments.from_file.as_deref(), true).await?;
     let (from, to) = (past.then(arguments.from).await?, past.then(arguments.to).await?);
     let before = past.shop(from).await?;
+    // By its sequence or by its clock, the first has to be the earlier one.
+    let backwards = match (from.until, to.until) {
+        (None, None) => to.to < from.to,
+        (Some(from), Some(to)) => to < from,
+        _ => to.to < before.totals().event_seq || to.last_time() < before.totals().at_ms,
+    };
+    if backwards {
+        let what = format!("{} is not before {}", arguments.from, arguments.to);
+        return Err(Failure::new(Code::Usage, what));
+    }
     let mut orders = Between::default();
     let mut failed = None;
     let after = past.shop_since(before.clone(), to, |sequence, commit| {
@@ -70,9 +81,8 @@ pub(super) async fn diff(session: &Session, arguments: DiffArguments) -> Result<
         }
     });
     let after = after.await?;
-    if after.totals().event_seq < before.totals().event_seq || to.to < from.to {
-        let what = format!("{} is not before {}", arguments.from, arguments.to);
-        return Err(Failure::new(Code::Usage, what));
+    if after.totals().event_seq == Sequence::START {
+        return Err(Failure::beyond(format!("nothing had happened by {}", arguments.to)));
     }
     if let Some(error) = failed {
         return Err(anyhow::Error::from(error).into());
@@ -130,9 +140,8 @@ impl Between {
         for order in self.begun.into_values().flatten() {
             told.push(OrderDifference::of(None, &order));
         }
-        for order_id in self.older {
-            let before = past.order(from, order_id).await?;
-            if let Some(after) = past.order(to, order_id).await? {
+        for [before, after] in past.orders(self.older, (from, to)).await? {
+            if let Some(after) = after {
                 told.push(OrderDifference::of(before.as_ref(), &after));
             }
         }

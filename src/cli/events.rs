@@ -1,5 +1,7 @@
 //! `kassa events`: the log, for people.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::Value;
@@ -12,7 +14,7 @@ use super::session::{Connected, Session};
 use super::when;
 use crate::domain::{Address, CommandId, Event, Recorded, Sequence, Source, Timestamp};
 use crate::port::{Entry, Log, Tail};
-use crate::wire::{Commit, CommitHead, Ledger, event_as_json, headers};
+use crate::wire::{Commit, CommitHead, Ledger, SHAPES, event_as_json, headers};
 
 /// Commits taken from the log at once.
 const READ_AT_ONCE: usize = 256;
@@ -31,7 +33,7 @@ pub(super) struct TailArguments {
     #[arg(long, value_name = "SEQ")]
     from_seq: Option<u64>,
     /// Only events of this type, as in `order_confirmed`
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = kind)]
     kind: Option<String>,
     /// End at the end of the log instead of waiting for more
     #[arg(long)]
@@ -106,6 +108,16 @@ impl Shown {
         }])
     }
 
+    /// What stands over the columns of its table.
+    pub(super) fn heading() -> String {
+        let (event, time, kind) = ("EVENT", "TIME", "TYPE");
+        let (commit, epoch, source, cause) = ("COMMIT", "EPOCH", "SOURCE", "CAUSE");
+        format!(
+            "{event:<12} {time:<24}  {kind:<18} {commit:>7} {epoch:>5}  {source:<8} {cause:<36}  \
+             ABOUT"
+        )
+    }
+
     /// The type of the event.
     pub(super) const fn kind(&self) -> &'static str {
         self.r#type
@@ -115,6 +127,20 @@ impl Shown {
     pub(super) fn order(&self) -> Option<&str> {
         self.order.as_deref()
     }
+}
+
+/// The type of an event, as it is named in the log.
+///
+/// # Errors
+///
+/// A sentence that names the ones that there are.
+pub(super) fn kind(text: &str) -> Result<String, String> {
+    if SHAPES.iter().any(|(kind, _)| *kind == text) {
+        return Ok(text.to_owned());
+    }
+    let known: BTreeSet<&str> = SHAPES.iter().map(|(kind, _)| *kind).collect();
+    let known = known.into_iter().collect::<Vec<_>>().join(", ");
+    Err(format!("no event has this type; there are {known}"))
 }
 
 /// What an event is about, in a few words.
@@ -141,8 +167,13 @@ impl Show for Shown {
     fn table(&self) -> String {
         let Self { event, r#type: kind, about, .. } = self;
         let time = when::written(self.at_ms);
-        let source = self.source.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
-        format!("{event:<12} {time}  {kind:<18} {about}  ({source})")
+        let figure = |figure: Option<u64>| figure.map_or_else(String::new, |n| n.to_string());
+        let (commit, epoch) = (figure(self.commit), figure(self.epoch));
+        let source = self.source.as_ref().map_or("-", Source::as_str);
+        let cause = self.cause.map_or_else(|| "-".to_owned(), |cause| cause.to_string());
+        format!(
+            "{event:<12} {time}  {kind:<18} {commit:>7} {epoch:>5}  {source:<8} {cause:<36}  {about}"
+        )
     }
 }
 

@@ -38,6 +38,12 @@ impl Failure {
         Self::new(Code::NotFound, what)
     }
 
+    /// A moment, or a part of the log, that is not there.
+    pub(super) fn beyond(what: impl Into<String>) -> Self {
+        let advice = "name one that is there: `kassa at TIME summary` says how far the log is";
+        Self { advice: Some(advice.to_owned()), ..Self::new(Code::NotFound, what) }
+    }
+
     /// Something these credentials may not do. `what` is the server's word for it.
     #[must_use]
     pub(super) fn forbidden(what: &str) -> Self {

@@ -12,7 +12,7 @@ use super::output::{Show, pairs};
 use super::past::Past;
 use super::session::Session;
 use super::when;
-use crate::domain::{Address, OrderId};
+use crate::domain::{Address, OrderId, Sequence};
 use crate::nats::JsLog;
 use crate::port::Log;
 use crate::view::OrderView;
@@ -33,12 +33,17 @@ pub(super) struct HistoryArguments {
     /// Read an archive instead of a server; it has to begin where the log begins
     #[arg(long, value_name = "FILE", conflicts_with = "at_least")]
     from_file: Option<PathBuf>,
+    /// Believe no view: read the log from when the order's id was made
+    #[arg(long)]
+    whole_log: bool,
 }
 
 #[derive(Serialize)]
 struct History {
     order_id: OrderId,
     state: String,
+    /// How far the log was.
+    as_of: Sequence,
     steps: Vec<Step>,
     /// What of it needed a human, and what was done about it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -47,14 +52,14 @@ struct History {
 }
 
 pub(super) async fn history(session: &Session, arguments: HistoryArguments) -> Result<(), Failure> {
-    let HistoryArguments { order_id, explain, at_least, from_file } = arguments;
-    let past = Past::open(session, from_file.as_deref()).await?;
+    let HistoryArguments { order_id, explain, at_least, from_file, whole_log } = arguments;
+    let past = Past::open(session, from_file.as_deref(), !whole_log).await?;
     if let (Some(_), Some(connected)) = (at_least, past.server()) {
         connected.view_at("orders", at_least).await?;
     }
     let (mut events, mut story, mut order) = (Vec::new(), Story::default(), None);
     let mut raised = BTreeSet::new();
-    for (sequence, commit) in past.commits_of(order_id).await? {
+    for (sequence, commit) in past.commits_of(order_id, past.end()).await? {
         for (index, record) in (0_u32..).zip(&commit.events) {
             if record.event.order_id() == Some(order_id) {
                 let at = Address::new(sequence, index);
@@ -79,7 +84,8 @@ pub(super) async fn history(session: &Session, arguments: HistoryArguments) -> R
             items(&list, &connected.subjects, &raised).await?
         }
     };
-    session.show(&History { order_id, state: order.state, steps, attention, events })
+    let (state, as_of) = (order.state, past.end());
+    session.show(&History { order_id, state, as_of, steps, attention, events })
 }
 
 /// What the attention list says of items, by kind and id.
@@ -100,7 +106,7 @@ async fn items(
 
 impl Show for History {
     fn table(&self) -> String {
-        let head = format!("order {}, {}", self.order_id, self.state);
+        let head = format!("order {}, {} as of {}", self.order_id, self.state, self.as_of);
         let steps = self.steps.iter().map(told);
         let items = self.attention.iter().map(|item| {
             let done = item.resolved.as_ref().map_or_else(

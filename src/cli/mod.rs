@@ -16,6 +16,7 @@ mod money;
 mod order;
 mod output;
 mod past;
+mod progress;
 mod psp_sim;
 mod rebuild;
 mod reconcile;

@@ -6,9 +6,8 @@ use std::str::FromStr;
 use super::codes::Code;
 use super::failure::Failure;
 use super::when;
-use crate::domain::{Event, OrderId, Sequence, Timestamp};
+use crate::domain::{Address, Event, OrderId, Sequence, Timestamp};
 use crate::port::{Clock, SystemClock};
-use crate::role::replay::Range;
 
 /// A moment of the log.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +36,10 @@ impl FromStr for Moment {
     fn from_str(text: &str) -> Result<Self, String> {
         if let Ok(sequence) = text.parse() {
             return Ok(Self::Sequence(Sequence(sequence)));
+        }
+        // Nothing is true between two events of one commit.
+        if let Ok(address) = text.parse::<Address>() {
+            return Ok(Self::Sequence(address.sequence));
         }
         let order = |id: &str| id.parse::<OrderId>().map_err(|error| error.to_string());
         if let Some(id) = text.strip_prefix("placed:") {
@@ -83,14 +86,15 @@ impl Moment {
         }
     }
 
-    /// A moment that is no order's, when `what`, which ends at `last`, has it.
+    /// A moment that is no order's, when `what`, which ends at `last`, has it; a time before its
+    /// first commit is one at which there was nothing.
     pub(super) fn within(self, last: Sequence, what: &str) -> Result<Then, Failure> {
         match self {
             Self::Sequence(Sequence(0)) => {
-                Err(Failure::not_found(format!("{what} begins at 1, after 0")))
+                Err(Failure::beyond(format!("{what} begins at 1, after 0")))
             }
             Self::Sequence(to) if last < to => {
-                Err(Failure::not_found(format!("{what} ends at {last}, before {to}")))
+                Err(Failure::beyond(format!("{what} ends at {last}, before {to}")))
             }
             Self::Sequence(to) => Ok(Then { to, until: None }),
             Self::Time(until) if SystemClock.now() < until => {
@@ -109,10 +113,5 @@ impl Then {
     /// The last time that a commit may have.
     pub(super) fn last_time(self) -> Timestamp {
         self.until.unwrap_or(Timestamp(u64::MAX))
-    }
-
-    /// What is read to get there from a place before it.
-    pub(super) const fn after(self, place: Sequence) -> Range {
-        Range { from: place.next(), to: self.to, until: None }
     }
 }

@@ -1,17 +1,19 @@
 //! The past of a market: from a server, or from an archive.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::failure::Failure;
 use super::moment::{Moment, Then};
+use super::output::say;
 use super::session::{Connected, Session};
 use crate::archive::{Archive, ArchiveTail};
-use crate::domain::{OrderId, Policy, Sequence};
+use crate::domain::{OrderId, Policy, Recorded, Sequence, Timestamp};
 use crate::nats::{JsLog, ObjectSnapshots};
 use crate::port::{Entry, Log, ReadError, Tail};
 use crate::role::as_of;
 use crate::role::milestones;
-use crate::role::replay::Replay;
+use crate::role::replay::{Range, Replay};
 use crate::view::{OrderView, Shop};
 use crate::wire::{Commit, Subjects};
 
@@ -19,9 +21,21 @@ use crate::wire::{Commit, Subjects};
 pub(super) enum Past {
     /// A file.
     Archive(Archive, Subjects),
-    /// A server, and how far its log was.
-    Server(Box<(Connected, JsLog)>, Sequence),
+    /// A server.
+    Server(Box<Server>),
 }
+
+/// A server, as far as its log was.
+pub(super) struct Server {
+    connected: Connected,
+    log: JsLog,
+    end: Sequence,
+    /// Whether an order's view may say which commits are the order's.
+    addresses: bool,
+}
+
+/// An order's commits, in the order of the log.
+type Commits = Vec<(Sequence, Commit)>;
 
 /// A reader of either.
 pub(super) enum PastTail {
@@ -51,21 +65,25 @@ impl Past {
     /// # Errors
     ///
     /// What keeps it from being opened.
-    pub(super) async fn open(session: &Session, file: Option<&Path>) -> Result<Self, Failure> {
+    pub(super) async fn open(
+        session: &Session,
+        file: Option<&Path>,
+        addresses: bool,
+    ) -> Result<Self, Failure> {
         if let Some(file) = file {
             let archive = Archive::open(file, &session.config.market);
             let archive = archive.map_err(anyhow::Error::from)?;
             if Sequence(1) < archive.foot.first {
                 let first = archive.foot.first;
                 let what = format!("the archive begins at {first}; what was before is not in it");
-                return Err(Failure::not_found(what));
+                return Err(Failure::beyond(what));
             }
             return Ok(Self::Archive(archive, session.subjects()));
         }
         let connected = session.connect().await?;
         let log = connected.stream("EVENTS").await?;
         let end = log.end().await.map_err(anyhow::Error::from)?;
-        Ok(Self::Server(Box::new((connected, log)), end))
+        Ok(Self::Server(Box::new(Server { connected, log, end, addresses })))
     }
 
     /// The moment, when it is in this past.
@@ -75,22 +93,24 @@ impl Past {
     /// [`Failure`] when it is not.
     pub(super) async fn then(&self, moment: Moment) -> Result<Then, Failure> {
         let Some(order_id) = moment.order() else {
-            return match self {
-                Self::Archive(archive, _) => moment.within(archive.foot.last, "the archive"),
-                Self::Server(_, end) => moment.within(*end, "the log"),
-            };
+            let what = if self.server().is_some() { "the log" } else { "the archive" };
+            return moment.within(self.end(), what);
         };
-        let then = Then { to: self.end(), until: None };
-        let missing = || Failure::not_found(format!("there is no {moment}"));
-        let order = self.order(then, order_id).await?.ok_or_else(missing)?;
-        for place in order.events.iter().map(|place| place.0) {
-            let commit = self.commit(place.sequence).await?;
-            let index = usize::try_from(place.index).unwrap_or(usize::MAX);
-            if commit.events.get(index).is_some_and(|record| moment.means(&record.event)) {
-                return Ok(Then { to: place.sequence, ..then });
+        let mut known = None;
+        for (sequence, commit) in self.commits_of(order_id, self.end()).await? {
+            let its = |record: &&Recorded| record.event.order_id() == Some(order_id);
+            if commit.events.iter().filter(its).any(|record| moment.means(&record.event)) {
+                return Ok(Then { to: sequence, until: None });
             }
+            known = after(known, order_id, sequence, &commit)?;
         }
-        Err(missing())
+        Err(match known {
+            None => Failure::not_found(format!("there is no {moment}: the log has no such order")),
+            Some(order) => {
+                let what = format!("there is no {moment}: the order is {}", order.state);
+                Failure::beyond(what)
+            }
+        })
     }
 
     /// The whole shop as it was then.
@@ -101,7 +121,7 @@ impl Past {
     pub(super) async fn shop(&self, then: Then) -> Result<Shop, Failure> {
         let from = match self {
             Self::Archive(..) => Shop::default(),
-            Self::Server(server, _) => milestone(server, then).await?,
+            Self::Server(server) => milestone(server, then).await?,
         };
         self.shop_since(from, then, |_, _| {}).await
     }
@@ -118,7 +138,7 @@ impl Past {
         seen: impl FnMut(Sequence, &Commit),
     ) -> Result<Shop, Failure> {
         let place = from.totals().event_seq;
-        let mut replay = Replay::new(self.commits(place).await?, then.after(place), None);
+        let mut replay = self.replay(place, then.to).await?;
         let shop = as_of::shop((&mut replay, then.last_time()), from, seen).await;
         Ok(shop.map_err(anyhow::Error::from)?)
     }
@@ -133,30 +153,62 @@ impl Past {
         then: Then,
         order_id: OrderId,
     ) -> Result<Option<OrderView>, Failure> {
-        let (known, read) = match self {
-            Self::Archive(..) => (None, Sequence::START),
-            Self::Server(server, _) => {
-                self.order_by_its_view((&server.0, &server.1), then, order_id).await?
+        let commits = self.commits_of(order_id, then.to).await?;
+        Ok(fold(&commits, order_id, then.last_time())?)
+    }
+
+    /// Orders as they were at two moments.
+    ///
+    /// # Errors
+    ///
+    /// What keeps them from being read.
+    pub(super) async fn orders(
+        &self,
+        orders: BTreeSet<OrderId>,
+        (from, to): (Then, Then),
+    ) -> Result<Vec<[Option<OrderView>; 2]>, Failure> {
+        let mut known: BTreeMap<OrderId, [Option<OrderView>; 2]> = BTreeMap::new();
+        let mut see = |order_id: OrderId, place: Sequence, commit: &Commit| {
+            for (order, then) in known.entry(order_id).or_default().iter_mut().zip([from, to]) {
+                if place <= then.to && commit.head.at <= then.last_time() {
+                    *order = after(order.take(), order_id, place, commit)?;
+                }
             }
+            anyhow::Ok(())
         };
-        if then.to <= read {
-            return Ok(known);
+        let last = from.to.max(to.to);
+        if let Self::Server(_) = self {
+            for order_id in orders {
+                for (place, commit) in self.commits_of(order_id, last).await? {
+                    see(order_id, place, &commit)?;
+                }
+            }
+        } else {
+            // A file has no index: one reading for all.
+            let mut replay = self.replay(Sequence::START, last).await?;
+            while let Some(entry) = replay.next().await.map_err(anyhow::Error::from)? {
+                let commit = as_of::read(&entry).map_err(anyhow::Error::from)?;
+                let named = commit.events.iter().filter_map(|record| record.event.order_id());
+                let named: BTreeSet<OrderId> = named.filter(|id| orders.contains(id)).collect();
+                for order_id in named {
+                    see(order_id, entry.sequence, &commit)?;
+                }
+            }
         }
-        let mut replay = Replay::new(self.commits(read).await?, then.after(read), None);
-        let order = as_of::order((&mut replay, then.last_time()), order_id, known).await;
-        Ok(order.map_err(anyhow::Error::from)?)
+        Ok(known.into_values().collect())
     }
 
     /// The server, when it is one.
     pub(super) fn server(&self) -> Option<&Connected> {
         match self {
             Self::Archive(..) => None,
-            Self::Server(server, _) => Some(&server.0),
+            Self::Server(server) => Some(&server.connected),
         }
     }
 
-    /// The commits in which something happened to an order. By the addresses that its view keeps
-    /// that is a few reads; of an order that no view knows the log is read from its beginning.
+    /// The commits up to a place in which something happened to an order. By the addresses that
+    /// its view keeps that is a few reads, and the log behind the view; else the log is read from
+    /// when the order's id was made.
     ///
     /// # Errors
     ///
@@ -164,92 +216,127 @@ impl Past {
     pub(super) async fn commits_of(
         &self,
         order_id: OrderId,
-    ) -> Result<Vec<(Sequence, Commit)>, Failure> {
-        let mut found = Vec::new();
-        let mut read = Sequence::START;
-        if let Self::Server(server, _) = self {
-            let (places, known) = places((&server.0, &server.1), order_id).await?;
-            for place in places {
-                found.push((place, self.commit(place).await?));
-            }
-            if !found.is_empty() {
-                return Ok(found);
-            }
-            read = known;
-        }
-        let all = Then { to: self.end(), until: None };
-        if all.to <= read {
-            return Ok(found);
-        }
-        let mut replay = Replay::new(self.commits(read).await?, all.after(read), None);
-        while let Some(entry) = replay.next().await.map_err(anyhow::Error::from)? {
-            let commit = as_of::read(&entry).map_err(anyhow::Error::from)?;
-            if commit.events.iter().any(|record| record.event.order_id() == Some(order_id)) {
-                found.push((entry.sequence, commit));
+        to: Sequence,
+    ) -> Result<Commits, Failure> {
+        let (mut found, read) = match self {
+            Self::Archive(..) => (Commits::new(), Sequence::START),
+            Self::Server(server) => server.known(order_id).await?,
+        };
+        let last = found.last().map_or(read, |(sequence, _)| read.max(*sequence));
+        if last < to {
+            let mut replay = self.replay(last, to).await?;
+            while let Some(entry) = replay.next().await.map_err(anyhow::Error::from)? {
+                let commit = as_of::read(&entry).map_err(anyhow::Error::from)?;
+                if commit.events.iter().any(|record| record.event.order_id() == Some(order_id)) {
+                    found.push((entry.sequence, commit));
+                }
             }
         }
+        found.retain(|(sequence, _)| *sequence <= to);
         Ok(found)
     }
 
-    /// As far as its view knows: a few reads of the commits that the view says are the order's.
-    /// Says how far that is.
-    async fn order_by_its_view(
-        &self,
-        (connected, log): (&Connected, &JsLog),
-        then: Then,
-        order_id: OrderId,
-    ) -> Result<(Option<OrderView>, Sequence), Failure> {
-        let (places, reached) = places((connected, log), order_id).await?;
-        let mut order = None;
-        for place in places.into_iter().take_while(|place| *place <= then.to) {
-            let commit = self.commit(place).await?;
-            if then.last_time() < commit.head.at {
-                return Ok((order, then.to));
-            }
-            let after = as_of::order_after(order, order_id, place, &commit);
-            order = after.map_err(anyhow::Error::from)?;
-        }
-        Ok((order, reached))
-    }
-
     /// The last sequence in it.
-    const fn end(&self) -> Sequence {
+    pub(super) const fn end(&self) -> Sequence {
         match self {
             Self::Archive(archive, _) => archive.foot.last,
-            Self::Server(_, end) => *end,
+            Self::Server(server) => server.end,
         }
     }
 
-    async fn commits(&self, after: Sequence) -> Result<PastTail, Failure> {
-        match self {
+    /// Commits behind one place, up to another.
+    async fn replay(&self, after: Sequence, to: Sequence) -> Result<Replay<PastTail>, Failure> {
+        let tail = match self {
             Self::Archive(archive, subjects) => {
                 let tail = archive.follow(&subjects.commit(), after);
-                Ok(PastTail::Archive(Box::new(tail.map_err(anyhow::Error::from)?)))
+                PastTail::Archive(Box::new(tail.map_err(anyhow::Error::from)?))
             }
-            Self::Server(server, _) => {
-                let (connected, log) = &**server;
-                let tail = log.follow(&connected.subjects.commit(), after).await;
-                Ok(PastTail::Server(Box::new(tail.map_err(anyhow::Error::from)?)))
+            Self::Server(server) => {
+                let commits = server.connected.subjects.commit();
+                let tail = server.log.follow(&commits, after).await;
+                PastTail::Server(Box::new(tail.map_err(anyhow::Error::from)?))
             }
-        }
-    }
-
-    async fn commit(&self, sequence: Sequence) -> Result<Commit, Failure> {
-        let entry = match self {
-            Self::Archive(..) => {
-                let mut tail = self.commits(Sequence(sequence.0.saturating_sub(1))).await?;
-                tail.next(1).await.map(|entries| entries.into_iter().next())
-            }
-            Self::Server(server, _) => server.1.entry(sequence).await,
         };
-        let missing = || Failure::not_found(format!("sequence {sequence} is not in the log"));
-        let entry = entry.map_err(anyhow::Error::from)?.ok_or_else(missing)?;
-        Ok(as_of::read(&entry).map_err(anyhow::Error::from)?)
+        Ok(Replay::new(tail, Range { from: after.next(), to, until: None }, None))
     }
 }
 
+impl Server {
+    /// The commits of an order by the addresses that its view keeps, and how far that is known.
+    ///
+    /// A view can be wrong, and whoever looks back wants the log. So it is believed only where what
+    /// it names comes to what it shows. That still leaves a view that shows an older truth and
+    /// names its addresses: `kassa verify` and `kassa rebuild --diff` find it, and whoever asks not
+    /// to believe the view reads the log.
+    async fn known(&self, order_id: OrderId) -> Result<(Commits, Sequence), Failure> {
+        if self.addresses
+            && let Some((view, reached)) = self.view(order_id).await?
+        {
+            let mut places: Vec<_> = view.events.iter().map(|place| place.0.sequence).collect();
+            places.dedup();
+            let mut commits = Commits::with_capacity(places.len());
+            for place in places {
+                let Some(commit) = self.commit(place).await? else { break };
+                commits.push((place, commit));
+            }
+            if fold(&commits, order_id, Timestamp(u64::MAX)).ok().flatten() == Some(view) {
+                return Ok((commits, reached));
+            }
+            say(&format!("the view of order {order_id} is not what the log says; the log is read"));
+        }
+        // An order has no event before its id was made, but for what clocks differ by.
+        let made = order_id.made_at().before(Policy::SKEW_MAX);
+        let before = self.log.before(made).await.map_err(anyhow::Error::from)?;
+        Ok((Commits::new(), before))
+    }
+
+    /// What its view shows, and how far the views are. None when there is no such view, or nobody
+    /// understands it.
+    async fn view(&self, order_id: OrderId) -> Result<Option<(OrderView, Sequence)>, Failure> {
+        let orders = self.connected.view("orders").await?;
+        let seen = async {
+            // Asked for first: the value is as new or newer.
+            let reached = orders.position().await?;
+            let view = orders.get::<OrderView>(&Subjects::order_key(order_id)).await?;
+            Ok(view.map(|view| (view, reached)))
+        };
+        match seen.await {
+            Ok(seen) => Ok(seen),
+            Err(ReadError::Broken(_)) => Ok(None),
+            Err(error) => Err(anyhow::Error::from(error).into()),
+        }
+    }
+
+    /// The commit at a place; none when there is no commit.
+    async fn commit(&self, sequence: Sequence) -> Result<Option<Commit>, Failure> {
+        let entry = self.log.entry(sequence).await.map_err(anyhow::Error::from)?;
+        Ok(entry.and_then(|entry| as_of::read(&entry).ok()))
+    }
+}
+
+/// An order after those of its commits that were made by `until`.
+fn fold(
+    commits: &[(Sequence, Commit)],
+    order_id: OrderId,
+    until: Timestamp,
+) -> Result<Option<OrderView>, anyhow::Error> {
+    // The times of commits never go back.
+    let by_then = commits.iter().take_while(|(_, commit)| commit.head.at <= until);
+    by_then.fold(Ok(None), |order, (place, commit)| after(order?, order_id, *place, commit))
+}
+
+fn after(
+    known: Option<OrderView>,
+    order_id: OrderId,
+    place: Sequence,
+    commit: &Commit,
+) -> Result<Option<OrderView>, anyhow::Error> {
+    Ok(as_of::order_after(known, order_id, place, commit)?)
+}
+
 /// The last milestone before then.
-async fn milestone((connected, log): &(Connected, JsLog), then: Then) -> Result<Shop, Failure> {
+async fn milestone(server: &Server, then: Then) -> Result<Shop, Failure> {
+    let Server { connected, log, .. } = server;
     let mut place = then.to;
     if let Some(until) = then.until {
         // Messages carry the time of the server, commits that of the committer.
@@ -261,24 +348,4 @@ async fn milestone((connected, log): &(Connected, JsLog), then: Then) -> Result<
     let snapshots = snapshots.map_err(anyhow::Error::from)?;
     let shop = milestones::before((log, &subjects.commit()), &snapshots, place).await;
     Ok(shop.map_err(anyhow::Error::from)?)
-}
-
-/// The commits that an order's view names, and how far the view is. Of an order that it does not
-/// know, none, and a place before which it has no event.
-async fn places(
-    (connected, log): (&Connected, &JsLog),
-    order_id: OrderId,
-) -> Result<(Vec<Sequence>, Sequence), Failure> {
-    let view = connected.view("orders").await?;
-    // Asked for first: the value is as new or newer.
-    let reached = view.position().await.map_err(anyhow::Error::from)?;
-    let value = view.get::<OrderView>(&Subjects::order_key(order_id)).await;
-    let Some(view) = value.map_err(anyhow::Error::from)? else {
-        // An order has no event before its id was made, but for what clocks differ by.
-        let made = order_id.made_at().before(Policy::SKEW_MAX);
-        return Ok((Vec::new(), log.before(made).await.map_err(anyhow::Error::from)?));
-    };
-    let mut places: Vec<_> = view.events.iter().map(|place| place.0.sequence).collect();
-    places.dedup();
-    Ok((places, reached))
 }

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::codes::Code;
-use super::events::Shown;
+use super::events::{Shown, kind};
 use super::failure::Failure;
 use super::output::{self, Format, say};
+use super::progress::Progress;
 use super::session::Session;
 use super::{Interrupt, when};
 use crate::archive::{Archive, ArchiveFoot, ArchiveHead, ArchiveWriter};
@@ -21,9 +21,9 @@ use crate::wire::Subjects;
 
 #[derive(Args, Debug)]
 pub(super) struct ReplayArguments {
-    /// The first sequence
-    #[arg(long, value_name = "SEQ", default_value_t = 1)]
-    from_seq: u64,
+    /// The first sequence [default: the beginning]
+    #[arg(long, value_name = "SEQ")]
+    from_seq: Option<u64>,
     /// The last sequence [default: the end of the log]
     #[arg(long, value_name = "SEQ")]
     to_seq: Option<u64>,
@@ -32,12 +32,13 @@ pub(super) struct ReplayArguments {
     until: Option<Timestamp>,
     /// Messages on this subject instead of commits, as in `kassa.main.evt.stock.MUG-01`
     #[arg(long, value_name = "FILTER", conflicts_with_all = ["order", "kind"])]
+    #[arg(value_parser = filter)]
     subject: Option<String>,
     /// Only events of this order
     #[arg(long, value_name = "ID")]
     order: Option<OrderId>,
     /// Only events of this type, as in `order_confirmed`
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = kind)]
     kind: Option<String>,
     /// How many times faster than it happened, or `max`
     #[arg(long, value_name = "X", default_value = "max")]
@@ -68,6 +69,21 @@ impl FromStr for Speed {
     }
 }
 
+/// A filter that the server understands.
+fn filter(text: &str) -> Result<String, String> {
+    let words: Vec<&str> = text.split('.').collect();
+    let last = words.len().saturating_sub(1);
+    let sound = |(place, word): (usize, &&str)| match *word {
+        ">" => place == last,
+        "*" => true,
+        word => !word.is_empty() && !word.contains(|c: char| c.is_whitespace() || "*>".contains(c)),
+    };
+    if words.iter().enumerate().all(sound) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("{text:?} is no filter: write words with dots between them, `*` for any word"))
+}
+
 pub(super) async fn replay(session: &Session, arguments: ReplayArguments) -> Result<(), Failure> {
     let subjects = Subjects::of(session.config.market.clone());
     let filter = match (&arguments.subject, &arguments.into) {
@@ -75,7 +91,6 @@ pub(super) async fn replay(session: &Session, arguments: ReplayArguments) -> Res
         (None, Some(_)) => Subjects::everything().to_owned(),
         (None, None) => subjects.commit(),
     };
-    let after = Sequence(arguments.from_seq.saturating_sub(1));
     if arguments.until.is_some_and(|until| SystemClock.now() < until) {
         return Err(Failure::new(Code::Usage, "--until is in the future"));
     }
@@ -83,7 +98,7 @@ pub(super) async fn replay(session: &Session, arguments: ReplayArguments) -> Res
         let archive = Archive::open(file, &session.config.market).map_err(anyhow::Error::from)?;
         let ArchiveFoot { first, last, .. } = archive.foot;
         let range = range(&arguments, (first, last), "the archive")?;
-        let tail = archive.follow(&filter, after).map_err(anyhow::Error::from)?;
+        let tail = archive.follow(&filter, range.before()).map_err(anyhow::Error::from)?;
         let replay = Replay::new(tail, range, arguments.speed.0);
         return show(session, &arguments, (replay, range)).await;
     }
@@ -91,7 +106,7 @@ pub(super) async fn replay(session: &Session, arguments: ReplayArguments) -> Res
     let log = connected.stream("EVENTS").await?;
     let end = log.end().await.map_err(anyhow::Error::from)?;
     let range = range(&arguments, (Sequence(1), end), "the log")?;
-    let tail = log.follow(&filter, after).await.map_err(anyhow::Error::from)?;
+    let tail = log.follow(&filter, range.before()).await.map_err(anyhow::Error::from)?;
     let replay = Replay::new(tail, range, arguments.speed.0);
     match &arguments.into {
         Some(file) => archive(session, file, replay, (range, end)).await,
@@ -99,27 +114,26 @@ pub(super) async fn replay(session: &Session, arguments: ReplayArguments) -> Res
     }
 }
 
-/// The part that is asked for, when all of it is there.
+/// The part that is asked for, when all of it is there. Whoever names no beginning means the
+/// beginning.
 fn range(
     arguments: &ReplayArguments,
     (first, last): (Sequence, Sequence),
     what: &str,
 ) -> Result<Range, Failure> {
-    let from = Sequence(arguments.from_seq.max(1));
+    let from = arguments.from_seq.map_or(first, Sequence);
     let to = arguments.to_seq.map_or(last, Sequence);
-    if to < from {
-        let to_seq = format!("--to-seq {to} is before --from-seq {from}");
-        return Err(match arguments.to_seq {
-            Some(_) => Failure::new(Code::Usage, to_seq),
-            None => Failure::not_found(format!("{what} ends at {last}, before {from}")),
-        });
+    if arguments.from_seq.is_some() && arguments.to_seq.is_some() && to < from {
+        let what = format!("--to-seq {to} is before --from-seq {from}");
+        return Err(Failure::new(Code::Usage, what));
     }
-    if last < to {
-        return Err(Failure::not_found(format!("{what} ends at {last}, before {to}")));
-    }
-    // Whoever names no beginning means the beginning.
-    if from < first && from != Sequence(1) {
-        return Err(Failure::not_found(format!("{what} begins at {first}, after {from}")));
+    for named in [from, to] {
+        if last < named {
+            return Err(Failure::beyond(format!("{what} ends at {last}, before {named}")));
+        }
+        if named < first {
+            return Err(Failure::beyond(format!("{what} begins at {first}, after {named}")));
+        }
     }
     Ok(Range { from, to, until: arguments.until })
 }
@@ -130,52 +144,60 @@ async fn show<T: Tail>(
     (mut replay, range): (Replay<T>, Range),
 ) -> Result<(), Failure> {
     let mut interrupt = Interrupt::listen()?;
-    let bar = watched_bar(range)?;
+    // Among the events it would be in the way.
+    let watched = session.format != Format::Table || !std::io::stdout().is_terminal();
+    let mut progress =
+        if watched { progress(session, "replaying", range)? } else { Progress::hidden() };
     // A stream of documents has no end, so each has its line.
     let format = if session.format == Format::Table { Format::Table } else { Format::Jsonl };
     let order = arguments.order.map(|order_id| order_id.to_string());
-    let (mut events, mut last) = (0_u64, Sequence::START);
+    let (mut events, mut last) = (0_u64, None);
     loop {
         let entry = tokio::select! {
             entry = replay.next() => entry.map_err(anyhow::Error::from)?,
             () = interrupt.wait() => {
-                let next = last.0.saturating_add(1);
-                let what = format!("stopped after sequence {last}");
+                progress.end();
+                let next = last.map_or(range.from, Sequence::next);
                 let advice = Some(format!("go on with --from-seq {next}"));
+                let what = format!("stopped before sequence {next}");
                 return Err(Failure { advice, ..Failure::new(Code::Interrupted, what) });
             }
         };
         let Some(entry) = entry else { break };
-        last = entry.sequence;
-        bar.set_position(last.0.saturating_sub(range.from.0).saturating_add(1));
+        last = Some(entry.sequence);
+        progress.reach(range.done(entry.sequence));
         for shown in Shown::of(&entry)? {
             let wanted = arguments.kind.as_ref().is_none_or(|kind| kind == shown.kind())
                 && (order.is_none() || order.as_deref() == shown.order());
             if wanted {
+                if events == 0 && format == Format::Table {
+                    output::line(&Shown::heading())?;
+                }
                 output::show(format, &shown)?;
                 events = events.saturating_add(1);
             }
         }
     }
-    bar.finish_and_clear();
-    match (&order, events) {
-        (Some(order), 0) => {
+    progress.end();
+    match (&order, last, range.until) {
+        (Some(order), ..) if events == 0 => {
             Err(Failure::not_found(format!("no event of order {order} is in this part of the log")))
         }
+        (_, None, Some(until)) => Err(nothing_by(until)),
         _ => {
-            say(&format!("{events} events, up to sequence {last}"));
+            let to = if range.until.is_none() { range.to } else { last.unwrap_or(range.to) };
+            say(&format!("{events} events, up to sequence {to}"));
             Ok(())
         }
     }
 }
 
-/// How far it is, for whoever sends the events elsewhere. Among them it would be in the way.
-fn watched_bar(range: Range) -> Result<ProgressBar, Failure> {
-    let messages = range.to.0.saturating_sub(range.from.0).saturating_add(1);
-    let hidden = std::io::stdout().is_terminal();
-    let bar = if hidden { ProgressBar::hidden() } else { ProgressBar::new(messages) };
-    bar.set_style(style("replaying")?);
-    Ok(bar)
+fn nothing_by(until: Timestamp) -> Failure {
+    Failure::beyond(format!("nothing of this part was stored by {}", when::written(until)))
+}
+
+fn progress(session: &Session, doing: &'static str, range: Range) -> Result<Progress, Failure> {
+    Progress::new(session.format, (doing, "messages"), range.done(range.to))
 }
 
 /// Writes every message of the part into a file.
@@ -193,30 +215,28 @@ async fn archive<T: Tail>(
         build: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let mut writer = ArchiveWriter::create(file, &head).map_err(anyhow::Error::from)?;
-    // Hides itself when nobody watches.
-    let bar = ProgressBar::new(range.to.0.saturating_sub(range.from.0).saturating_add(1));
-    bar.set_style(style("archiving")?);
+    let mut progress = progress(session, "archiving", range)?;
+    let mut some = false;
     loop {
         let entry = tokio::select! {
             entry = replay.next() => entry.map_err(anyhow::Error::from)?,
             () = interrupt.wait() => {
-                bar.finish_and_clear();
+                progress.end();
                 return Err(Failure::new(Code::Interrupted, "stopped before the archive was whole"));
             }
         };
         let Some(entry) = entry else { break };
         writer.add(&entry).map_err(anyhow::Error::from)?;
-        bar.inc(1);
+        some = true;
+        progress.reach(range.done(entry.sequence));
     }
-    bar.finish_and_clear();
+    progress.end();
+    // An archive of nothing proves nothing.
+    if let (false, Some(until)) = (some, range.until) {
+        return Err(nothing_by(until));
+    }
     let ArchiveFoot { messages, first, last, digest } =
         writer.finish().map_err(anyhow::Error::from)?;
     say(&format!("{}: {messages} messages, {first} to {last}, {digest}", file.display()));
     Ok(())
-}
-
-fn style(doing: &str) -> Result<ProgressStyle, Failure> {
-    let template =
-        format!("{doing} {{bar:30}} {{pos}}/{{len}} messages, {{per_sec}}, {{eta}} left");
-    ProgressStyle::with_template(&template).map_err(|error| anyhow::Error::from(error).into())
 }

@@ -28,29 +28,7 @@ pub enum AsOfError {
     },
 }
 
-/// An order as its view was, folded from a part of the log that holds what came after `known`, and
-/// of it those commits that were made by `until`; none when there was none.
-///
-/// # Errors
-///
-/// See [`AsOfError`].
-pub async fn order<T: Tail>(
-    (replay, until): (&mut Replay<T>, Timestamp),
-    order_id: OrderId,
-    mut known: Option<OrderView>,
-) -> Result<Option<OrderView>, AsOfError> {
-    while let Some(entry) = replay.next().await? {
-        let commit = read(&entry)?;
-        // The times of commits never go back.
-        if until < commit.head.at {
-            break;
-        }
-        known = order_after(known, order_id, entry.sequence, &commit)?;
-    }
-    Ok(known)
-}
-
-/// The order after a commit.
+/// The order as its view was after a commit.
 ///
 /// # Errors
 ///

@@ -25,6 +25,20 @@ pub struct Range {
     pub until: Option<Timestamp>,
 }
 
+impl Range {
+    /// Where a reader stands before it.
+    #[must_use]
+    pub const fn before(&self) -> Sequence {
+        Sequence(self.from.0.saturating_sub(1))
+    }
+
+    /// How many of its sequences are done when this one is.
+    #[must_use]
+    pub const fn done(&self, sequence: Sequence) -> u64 {
+        sequence.0.saturating_sub(self.before().0)
+    }
+}
+
 /// A reader that goes through a part of a log.
 pub struct Replay<T> {
     tail: T,

@@ -29,7 +29,8 @@ fn the_history_of_an_order_says_who_asked_what_was_decided_and_why() {
     dev.says(&["replay", "--into", file]);
     let kept = kassa(&["events", "history", &order, "--from-file", file, "-o", "json"]).output();
     let kept: serde_json::Value = serde_json::from_slice(&kept.unwrap().stdout).unwrap();
-    assert_eq!(kept, plain);
+    assert_eq!(kept["steps"], plain["steps"]);
+    assert_eq!(kept["events"], plain["events"]);
     let nobody = "01a205f2-c221-7484-8ce8-e17cd3af93e8";
     for arguments in [
         ["events", "history", nobody].as_slice(),

@@ -1,5 +1,6 @@
 //! Looking back: the shop as it was, and what has changed since.
 
+use crate::rebuild::plant;
 use crate::replay::placed;
 use crate::shop::{Dev, failure, kassa};
 
@@ -33,8 +34,13 @@ fn the_shop_is_shown_as_it_was() {
     let kept = kassa(&["at", &then, "order", &order, "--from-file", file, "-o", "json"]);
     let kept = { kept }.output().unwrap();
     assert_eq!(serde_json::from_slice::<serde_json::Value>(&kept.stdout).unwrap(), bought);
+    // An event's address means its commit.
+    let address = format!("{then}.2");
+    assert_eq!(dev.tells(&["at", &address, "order", &order]), bought);
     for (arguments, exit, says) in [
-        (["at", "1", "order", &order].as_slice(), 3, "there was no order"),
+        (["at", "1970-01-02T00:00:00Z", "summary"].as_slice(), 3, "nothing had happened by 1970"),
+        (&["at", "0", "summary"], 3, "the log begins at 1, after 0"),
+        (&["at", "1", "order", &order], 3, "there was no order"),
         (&["at", &last, "stock", "NOTHING"], 3, "there was no NOTHING then"),
         (&["at", "900000", "summary"], 3, "the log ends at"),
         (&["at", "2200-01-01T00:00:00Z", "summary"], 2, "in the future"),
@@ -62,6 +68,21 @@ fn what_a_buyer_saw_when_they_paid_is_one_command() {
         (&before["order"]["state"], &before["stock"][0]["sold"]),
         (&"placed".into(), &0.into())
     );
+    // Whoever was turned down saw what was short, and never paid.
+    let refused = dev.type_in(&["order", "place", "MUG-01=5000", "-o", "json"]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let turned_down = dev.says(&["replay", "--type", "order_rejected", "-o", "jsonl"]);
+    let turned_down: serde_json::Value = serde_json::from_str(turned_down.trim()).unwrap();
+    let turned_down = turned_down["data"]["order_id"].as_str().unwrap().to_owned();
+    let placed = format!("placed:{turned_down}");
+    let seen = dev.tells(&["at", &placed, "order", &turned_down, "--stock"]);
+    assert_eq!(
+        (&seen["order"]["state"], &seen["stock"][0]["available"]),
+        (&"rejected".into(), &196.into())
+    );
+    let paid = format!("paid:{turned_down}");
+    let (status, said) = failure(&dev.type_in(&["at", &paid, "summary"]));
+    assert!(status == 3 && said.contains("the order is rejected"), "{said}");
     let (status, said) = failure(&dev.type_in(&["at", "paid:nobody", "summary"]));
     assert!(status == 2 && said.contains("must be a UUIDv7"), "{said}");
     let nobody = "paid:01a205f2-c221-7484-8ce8-e17cd3af93e8";
@@ -102,6 +123,46 @@ fn what_changed_between_two_moments_is_told_by_figure_sku_and_order() {
     assert_eq!(serde_json::from_slice::<serde_json::Value>(&kept.stdout).unwrap(), told);
     let none = dev.tells(&["diff", &last, &last, "--orders"]);
     assert_eq!((&none["stock"], &none["orders"]), (&serde_json::json!([]), &serde_json::json!([])));
-    let (status, said) = failure(&dev.type_in(&["diff", &last, &from]));
-    assert!(status == 2 && said.contains("is not before"), "{said}");
+    // Backwards is refused, whatever a moment is named by.
+    let clock = |moment: &str| {
+        let told = dev.says(&["at", moment, "summary"]);
+        told.split_once('(').unwrap().1.split_once(')').unwrap().0.to_owned()
+    };
+    let (early, late) = (clock(&from), clock(&last));
+    assert_eq!(dev.tells(&["diff", &early, &late, "--orders"])["orders"], told["orders"]);
+    assert_eq!(dev.tells(&["diff", &early, &last, "--orders"])["orders"], told["orders"]);
+    for (from, to) in [(&last, &from), (&last, &early), (&late, &early), (&late, &from)] {
+        let (status, said) = failure(&dev.type_in(&["diff", from, to]));
+        assert!(status == 2 && said.contains("is not before"), "{from} {to}: {said}");
+    }
+    let long_ago = "1970-01-02T00:00:00Z";
+    assert_eq!(dev.tells(&["diff", long_ago, &last])["from"]["events"], 0);
+}
+
+#[test]
+fn no_view_can_hide_what_is_in_the_log() {
+    let dev = Dev::ephemeral();
+    let order = placed(&dev);
+    let placed_at = format!("placed:{order}");
+    let early = dev.tells(&["at", &placed_at, "order", &order]);
+    let (right, history) =
+        (dev.tells(&["order", "show", &order]), dev.tells(&["events", "history", &order]));
+    let end = history["as_of"].to_string();
+    let paid = format!("paid:{order}");
+    // Somebody takes addresses away, writes nonsense, or the view is behind.
+    let mut short = right.clone();
+    short["events"].as_array_mut().unwrap().truncate(2);
+    for wrong in [&short, &serde_json::json!({"state": "lost"})] {
+        plant(&dev.url, "kassa_main_orders", &order, wrong);
+        assert_eq!(dev.tells(&["at", &end, "order", &order]), right);
+        assert_eq!(dev.tells(&["at", &paid, "order", &order]), right);
+        assert_eq!(dev.tells(&["events", "history", &order]), history);
+    }
+    plant(&dev.url, "kassa_main_orders", &order, &early);
+    assert_eq!(dev.tells(&["events", "history", &order, "--whole-log"]), history);
+    assert_eq!(dev.tells(&["at", &end, "order", &order, "--whole-log"]), right);
+    let behind = serde_json::json!({"event_seq": early["event_seq"], "event_index": 0, "epoch": 1,
+        "number": 1, "nonce": "01a205e8a7ac7573a17324783e94dbf0"});
+    plant(&dev.url, "kassa_main_orders", "_position", &behind);
+    assert_eq!(dev.tells(&["events", "history", &order]), history);
 }

@@ -12,7 +12,7 @@ use crate::replay::placed;
 use crate::shop::{Dev, failure, kassa};
 
 /// Somebody writes into a bucket who should not.
-fn plant(url: &str, bucket: &str, key: &str, value: &Value) {
+pub(crate) fn plant(url: &str, bucket: &str, key: &str, value: &Value) {
     let (subject, payload) = (format!("$KV.{bucket}.{key}"), value.to_string());
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let client = async_nats::connect(url).await.unwrap();

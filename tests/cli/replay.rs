@@ -36,6 +36,16 @@ fn a_part_of_the_log_is_shown_again_as_it_happened() {
     let part = lines(&dev.says(&["replay", "--from-seq", from, "-o", "jsonl"]));
     assert_eq!(part[0], *place);
     assert!(part.len() < all.len());
+    // A person sees the same.
+    let table = dev.says(&["replay", "--order", &second]);
+    let (heading, rows) = table.split_once('\n').unwrap();
+    for column in ["EVENT", "TIME", "TYPE", "COMMIT", "EPOCH", "SOURCE", "CAUSE", "ABOUT"] {
+        assert!(heading.contains(column), "{heading}");
+    }
+    assert!(rows.lines().next().unwrap().contains(place["cause"].as_str().unwrap()), "{table}");
+    let moment = kassa::wire::rfc3339(kassa::domain::Timestamp(place["at_ms"].as_u64().unwrap()));
+    let by_then = lines(&dev.says(&["replay", "--until", &moment, "-o", "jsonl"]));
+    assert!(by_then.len() < all.len() && by_then.contains(&all[0]), "{by_then:?}");
     let ledger = dev.says(&["replay", "--subject", "kassa.main.evt.stock.MUG-01"]);
     let last = ledger.lines().last().unwrap();
     assert!(last.contains("ledger_entry") && last.contains("-2 → 196 available"), "{ledger}");
@@ -56,6 +66,12 @@ fn an_archive_says_the_same_as_the_log_without_a_server() {
     dev.says(&["replay", "--from-seq", "20", "--into", part]);
     let (status, said) = failure(&kassa(&["verify", "--from-file", part]).output().unwrap());
     assert!(status == 7 && said.contains("KASSA-LOG-VIOLATION"), "{said}");
+    // Nor is nothing an archive.
+    let none = folder.path().join("none.kassa");
+    let long_ago = ["replay", "--until", "1970-01-02T00:00:00Z", "--into", none.to_str().unwrap()];
+    let (status, said) = failure(&dev.type_in(&long_ago));
+    assert!(status == 3 && said.contains("nothing of this part was stored by"), "{said}");
+    assert!(!none.exists());
     let (status, said) = failure(&dev.type_in(&["replay", "--into", file]));
     assert!(status == 1 && said.contains("KASSA-ARCHIVE:"), "{said}");
     assert!(dev.interrupt().success());
@@ -67,6 +83,12 @@ fn an_archive_says_the_same_as_the_log_without_a_server() {
     let proved: serde_json::Value = serde_json::from_slice(&proved.stdout).unwrap();
     assert_eq!((&proved["violations_total"], &proved["orders"]), (&0.into(), &1.into()));
     assert!(String::from_utf8(of.stdout).unwrap().contains("order_confirmed"));
+    // What is not in a part is not there, and is not nothing.
+    for named in [["--from-seq", "1"], ["--to-seq", "19"]] {
+        let arguments = [["replay", "--from-file", part].as_slice(), &named].concat();
+        let (status, said) = failure(&read(&arguments));
+        assert!(status == 3 && said.contains("the archive begins at 20, after"), "{said}");
+    }
     // Another market, a part that is not there, a byte that was changed.
     let other = read(&["replay", "--from-file", file, "--market", "other"]);
     let (status, said) = failure(&other);
@@ -86,6 +108,11 @@ fn a_part_that_cannot_be_has_its_own_words() {
     let dev = Dev::ephemeral();
     for (arguments, exit, says) in [
         (["--from-seq", "900000"].as_slice(), 3, "the log ends at"),
+        (&["--from-seq", "0"], 3, "the log begins at 1, after 0"),
+        (&["--until", "1970-01-02T00:00:00Z"], 3, "nothing of this part was stored by 1970-01-02"),
+        (&["--type", "order_lost"], 2, "no event has this type; there are attention_raised,"),
+        (&["--subject", "foo bar"], 2, "is no filter"),
+        (&["--subject", "kassa.>.stock"], 2, "is no filter"),
         (&["--to-seq", "900000"], 3, "the log ends at"),
         (&["--from-seq", "9", "--to-seq", "3"], 2, "--to-seq 3 is before --from-seq 9"),
         (&["--until", "2200-01-01T00:00:00Z"], 2, "--until is in the future"),

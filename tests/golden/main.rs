@@ -18,3 +18,5 @@ mod shelf;
 mod single;
 #[cfg(test)]
 mod things;
+#[cfg(test)]
+mod told;

@@ -1,8 +1,8 @@
 //! What an event did to money and stock, and why it happened.
 
-use super::{Told, payment_word, span};
+use super::{Told, payment_word, refund_word, span};
 use crate::domain::payment::DeclineClass;
-use crate::domain::{CancelReason, Event, RefundReason, StockHeld, Timestamp};
+use crate::domain::{AttentionKind, CancelReason, Event, RefundReason, StockHeld, Timestamp};
 
 impl Told<'_> {
     /// What it did to the buyer's money.
@@ -53,6 +53,24 @@ impl Told<'_> {
         if let Event::OrderConfirmed(_) = self.event {
             return Some("the whole sum has come".to_owned());
         }
+        if let Event::OrderFulfilled(e) = self.event {
+            let why = if e.partial {
+                "the warehouse has sent these; the rest is still promised to the order"
+            } else {
+                "the warehouse has sent all of it; what is wrong with it now comes back as a return"
+            };
+            return Some(why.to_owned());
+        }
+        if let Event::ReturnReceived(e) = self.event {
+            let (came, kept) = e.lines.iter().fold((0_u64, 0_u64), |(came, kept), line| {
+                let (units, restock) = (line.quantity.get(), line.restock);
+                (came.saturating_add(units.into()), kept.saturating_add(restock.into()))
+            });
+            return Some(format!("{came} units came back, {kept} of them can be sold again"));
+        }
+        if let Event::AttentionRaised(e) = self.event {
+            return Some(attention(e.kind).to_owned());
+        }
         if let Event::OrderReinstated(_) = self.event {
             return Some("its money came late, and its units were still there".to_owned());
         }
@@ -74,6 +92,9 @@ impl Told<'_> {
     }
 
     fn why_of_its_payment(&self) -> Option<String> {
+        if let Event::PaymentCaptured(e) = self.event {
+            return Some(format!("{} says that the money is there", e.connector));
+        }
         if let Event::PaymentFailed(e) = self.event {
             return Some(class(e.class, e.retry.is_some()));
         }
@@ -105,6 +126,15 @@ impl Told<'_> {
                  told in {told}"
             ));
         }
+        if let Event::PaymentRefunded(e) = self.event {
+            return Some(format!("{} says that the money is back", e.connector));
+        }
+        if let Event::RefundNoted(e) = self.event {
+            return Some(format!(
+                "it was settled before; {} changes nothing",
+                refund_word(&e.result)
+            ));
+        }
         let Event::RefundRequested(e) = self.event else { return None };
         let reason = match e.reason {
             RefundReason::Requested => "somebody asked for it",
@@ -119,6 +149,19 @@ impl Told<'_> {
 
     fn until(&self, moment: Timestamp) -> String {
         span(moment.since(self.made).as_millis())
+    }
+}
+
+/// Why a human has to look.
+const fn attention(kind: AttentionKind) -> &'static str {
+    match kind {
+        AttentionKind::LatePayment => "the money came after the order was off",
+        AttentionKind::AmountMismatch => "the sum that came is not the sum that was owed",
+        AttentionKind::DoubleCapture => "two attempts have taken the money, and one was owed",
+        AttentionKind::PaymentUnknown => "its hold ended before the provider could say",
+        AttentionKind::RefundFailed => "no attempt to give it back succeeded, and none is left",
+        AttentionKind::RefundUnknown => "the provider could not say in time whether it is back",
+        AttentionKind::RefundMismatch => "more was given back than was asked for",
     }
 }
 

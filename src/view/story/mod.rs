@@ -7,7 +7,8 @@ mod tests;
 use serde::Serialize;
 
 use crate::domain::{
-    Address, CommandId, Event, PaymentResult, Recorded, RefundResult, Retry, Source, Timestamp,
+    Address, CommandId, Event, PaymentResult, Recorded, RefundResult, Refusal, Retry, Shortfall,
+    Source, Timestamp,
 };
 
 /// What one command led to, or what the shop did by itself: events of one commit.
@@ -106,7 +107,7 @@ impl Told<'_> {
                     e.total_minor.in_currency(e.currency)
                 )
             }
-            Event::OrderRejected(e) => format!("rejected: {}", e.refusal),
+            Event::OrderRejected(e) => rejected(&e.refusal),
             Event::PaymentRequested(e) => format!(
                 "attempt {} at {} is asked for, with another means of payment",
                 e.payment.attempt,
@@ -181,6 +182,19 @@ impl Told<'_> {
         let wait = span(retry.at.since(self.made).as_millis());
         format!("{what}; attempt {} follows in {wait}", retry.attempt)
     }
+}
+
+/// A refusal, with what was short.
+fn rejected(refusal: &Refusal) -> String {
+    let short = match refusal {
+        Refusal::InsufficientStock { short } => short.as_slice(),
+        _ => &[],
+    };
+    let each = short.iter().map(|item| {
+        let Shortfall { sku, wanted, available, held } = item;
+        format!("; {sku}: {wanted} wanted, {available} available, {held} held for others")
+    });
+    std::iter::once(format!("rejected: {refusal}")).chain(each).collect()
 }
 
 fn payment_word(result: &PaymentResult) -> String {

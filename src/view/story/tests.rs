@@ -73,7 +73,9 @@ fn a_failure_says_who_can_help_and_what_follows() {
         shop.send_all(&[place(order(3), &[line("mug", 99)])]);
         told(&shop, order(3))
     };
-    assert!(rejected[0].decided[0].starts_with("rejected: "), "{rejected:?}");
+    let decided = &rejected[0].decided[0];
+    assert!(decided.starts_with("rejected: "), "{rejected:?}");
+    assert!(decided.ends_with("; mug: 99 wanted, 6 available, 1 held for others"), "{rejected:?}");
 }
 
 #[test]
