@@ -321,8 +321,8 @@ fn fold(
     until: Timestamp,
 ) -> Result<Option<OrderView>, anyhow::Error> {
     // The times of commits never go back.
-    let by_then = commits.iter().take_while(|(_, commit)| commit.head.at <= until);
-    by_then.fold(Ok(None), |order, (place, commit)| after(order?, order_id, *place, commit))
+    let mut by_then = commits.iter().take_while(|(_, commit)| commit.head.at <= until);
+    by_then.try_fold(None, |order, (place, commit)| after(order, order_id, *place, commit))
 }
 
 fn after(

@@ -85,8 +85,8 @@ impl Progress {
     }
 
     fn line(&self, done: u64) {
-        let elapsed = self.begun.elapsed().as_secs().max(1);
-        let per_s = done / elapsed;
+        let elapsed = self.begun.elapsed().as_secs();
+        let per_s = done.checked_div(elapsed).unwrap_or(done);
         let eta_s = self.total.saturating_sub(done).checked_div(per_s);
         let line = Line { progress: self.doing, done, total: self.total, per_s, eta_s };
         if let Ok(line) = serde_json::to_string(&line) {

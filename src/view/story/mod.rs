@@ -186,10 +186,7 @@ impl Told<'_> {
 
 /// A refusal, with what was short.
 fn rejected(refusal: &Refusal) -> String {
-    let short = match refusal {
-        Refusal::InsufficientStock { short } => short.as_slice(),
-        _ => &[],
-    };
+    let short = if let Refusal::InsufficientStock { short } = refusal { &**short } else { &[] };
     let each = short.iter().map(|item| {
         let Shortfall { sku, wanted, available, held } = item;
         format!("; {sku}: {wanted} wanted, {available} available, {held} held for others")
