@@ -85,6 +85,18 @@ impl<C: Clock> AttentionList<C> {
     }
 }
 
+impl<C> Drop for AttentionList<C> {
+    fn drop(&mut self) {
+        // Whoever keeps the list from now on, nothing waits here.
+        if let Some(metrics) = telemetry::metrics() {
+            for kind in &self.told {
+                metrics.attention(kind, 0);
+            }
+            metrics.attention_age().nothing();
+        }
+    }
+}
+
 impl<C: Clock> Projection for AttentionList<C> {
     fn fold(
         &mut self,

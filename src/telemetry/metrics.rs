@@ -80,7 +80,7 @@ impl Metrics {
         let payment_unknown = Oldest::default();
         let attention_age = Waiting::default();
         observe_ages(meter, (&command_age, &payment_unknown), &lags);
-        observe_age(meter, metric::ATTENTION_AGE, &attention_age);
+        observe_known_age(meter, metric::ATTENTION_AGE, &attention_age);
         Self {
             orders: counter(metric::ORDERS, "{order}"),
             order_duration: seconds(metric::ORDER_DURATION, &WAIT_EDGES),
@@ -245,5 +245,20 @@ fn observe_age(meter: &Meter, name: &'static str, waiting: &Waiting) {
         .f64_observable_gauge(name)
         .with_unit("s")
         .with_callback(move |observer| observer.observe(waiting.age().as_secs_f64(), &[]))
+        .build();
+}
+
+/// An age that only one process of a market knows: one that has never known it says nothing, so
+/// that somebody may be told when nobody does.
+fn observe_known_age(meter: &Meter, name: &'static str, waiting: &Waiting) {
+    let waiting = waiting.clone();
+    meter
+        .f64_observable_gauge(name)
+        .with_unit("s")
+        .with_callback(move |observer| {
+            if let Some(age) = waiting.known() {
+                observer.observe(age.as_secs_f64(), &[]);
+            }
+        })
         .build();
 }

@@ -119,7 +119,8 @@ pub mod metric {
     pub const STOCK_SHORTAGES: &str = "kassa.stock.shortages";
     /// Items that a human must look at and nobody has resolved, by [`KIND`].
     pub const ATTENTION_ITEMS: &str = "kassa.attention.items";
-    /// Age of the oldest of them. An alert is due long before the 24 hours that are promised.
+    /// Age of the oldest of them, exported by whoever keeps the list. An alert is due long before
+    /// the 24 hours that are promised.
     pub const ATTENTION_AGE: &str = "kassa.attention.age";
 
     /// `confirmed`, `rejected` or `cancelled`.

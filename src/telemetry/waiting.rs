@@ -9,7 +9,17 @@ use std::time::{Duration, Instant};
 /// It is told when that changes, and asked when metrics are read: whoever is stuck tells nothing,
 /// and the age grows all the same.
 #[derive(Clone, Debug, Default)]
-pub struct Waiting(Arc<Mutex<Option<Since>>>);
+pub struct Waiting(Arc<Mutex<Told>>);
+
+/// What was told last.
+#[derive(Clone, Copy, Debug, Default)]
+enum Told {
+    /// Nobody here has ever known.
+    #[default]
+    Unknown,
+    Nothing,
+    Waits(Since),
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Since {
@@ -20,23 +30,32 @@ struct Since {
 impl Waiting {
     /// The oldest has waited for `already`.
     pub fn since(&self, already: Duration) {
-        self.set(Some(Since { told: Instant::now(), already }));
+        self.set(Told::Waits(Since { told: Instant::now(), already }));
     }
 
     /// Nothing waits.
     pub fn nothing(&self) {
-        self.set(None);
+        self.set(Told::Nothing);
     }
 
     /// How long the oldest has waited by now; zero when nothing waits.
     #[must_use]
     pub fn age(&self) -> Duration {
-        let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        since.map_or(Duration::ZERO, |since| since.already.saturating_add(since.told.elapsed()))
+        self.known().unwrap_or_default()
     }
 
-    fn set(&self, since: Option<Since>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    /// The same; none while nobody here has said anything.
+    #[must_use]
+    pub fn known(&self) -> Option<Duration> {
+        match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Told::Unknown => None,
+            Told::Nothing => Some(Duration::ZERO),
+            Told::Waits(since) => Some(since.already.saturating_add(since.told.elapsed())),
+        }
+    }
+
+    fn set(&self, told: Told) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = told;
     }
 }
 
@@ -109,6 +128,14 @@ mod tests {
         let later = std::iter::repeat_with(|| waiting.age()).find(|age| first < *age);
         assert!(later.is_some());
         waiting.nothing();
-        assert_eq!(waiting.age(), Duration::ZERO);
+        assert_eq!((waiting.age(), waiting.known()), (Duration::ZERO, Some(Duration::ZERO)));
+    }
+
+    #[test]
+    fn who_was_never_told_says_no_age() {
+        let waiting = Waiting::default();
+        assert_eq!((waiting.age(), waiting.known()), (Duration::ZERO, None));
+        waiting.since(Duration::from_secs(5));
+        assert!(waiting.known().is_some());
     }
 }

@@ -6,6 +6,7 @@
     reason = "offsets into a file that is at hand; a wrong one fails the test"
 )]
 
+mod alerts;
 mod documents;
 mod examples;
 mod rooms;

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use kassa::domain::{ChangePaymentMethod, Command, PlaceOrder, TraceParent};
+use kassa::domain::{
+    AttentionAction, ChangePaymentMethod, Command, FindingKind, ItemKind, PlaceOrder,
+    ReportFinding, ResolveAttention, Text, Token, TraceParent,
+};
 use kassa::port::Commands;
 use kassa::wire::OutcomeKind;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
@@ -48,6 +51,7 @@ async fn what_becomes_of_orders_is_counted() {
 
     shop.history(order).await;
     pays_with_another_card(&shop).await;
+    needs_a_human(&shop, &provider, &exporter).await;
     let mut seen = BTreeMap::new();
     let expected = [
         "kassa.orders{outcome=confirmed,reason=none}",
@@ -76,6 +80,41 @@ async fn what_becomes_of_orders_is_counted() {
     assert!(!counted.contains_key("kassa.fenced{role=committer}"), "{counted:?}");
     assert!(!counted.contains_key("kassa.commit.ambiguous{}"), "{counted:?}");
     shop.world.stop().await;
+}
+
+/// Something is found, and then settled: the list's figures say so.
+async fn needs_a_human(
+    shop: &Shop,
+    provider: &SdkMeterProvider,
+    exporter: &InMemoryMetricExporter,
+) {
+    const AGE: &str = "kassa.attention.age{}";
+    const ITEMS: &str = "kassa.attention.items{kind=view_differs}";
+    let orders: Token = "orders".parse().unwrap();
+    let finding = ReportFinding {
+        kind: FindingKind::ViewDiffers,
+        id: orders.clone(),
+        reason: Text::try_from("1 of 2 keys differ").unwrap(),
+    };
+    let resolve = ResolveAttention {
+        kind: ItemKind::ViewDiffers,
+        id: orders,
+        action: AttentionAction::Discard,
+        reason: Text::try_from("looked again").unwrap(),
+        by: "ada".parse().unwrap(),
+    };
+    let rows = [(Command::ReportFinding(finding), 1), (Command::ResolveAttention(resolve), 0)];
+    for (command, items) in rows {
+        let outcome = shop.client.send(command_id(), &command, None).await.unwrap();
+        assert_eq!(outcome.result, OutcomeKind::Accepted, "{outcome:?}");
+        until("the list has it", async || {
+            provider.force_flush().unwrap();
+            let seen = counted(exporter);
+            let told = (seen.get(ITEMS).copied(), seen.get(AGE).copied());
+            (told == (Some(items), Some(items))).then_some(())
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
@@ -115,7 +154,8 @@ async fn an_order_without_a_trace_begins_none() {
 
 const REQUEST: &str = "request kassa.{market}.cmd.{source}.order.place";
 
-/// Counts by name and attributes: of a sum its value, of a histogram its records, of a gauge 1.
+/// Counts by name and attributes: of a sum and of a gauge its value, of a histogram its records, of
+/// an age 1 while there is one.
 fn counted(exporter: &InMemoryMetricExporter) -> BTreeMap<String, u64> {
     let mut counted = BTreeMap::new();
     let finished = exporter.get_finished_metrics().unwrap();
@@ -136,9 +176,9 @@ fn counted(exporter: &InMemoryMetricExporter) -> BTreeMap<String, u64> {
         } else if let AggregatedMetrics::U64(MetricData::Sum(data)) = data {
             data.data_points().for_each(|p| add(words(p.attributes()), p.value()));
         } else if let AggregatedMetrics::F64(MetricData::Gauge(data)) = data {
-            data.data_points().for_each(|p| add(words(p.attributes()), 1));
+            data.data_points().for_each(|p| add(words(p.attributes()), (0.0 < p.value()).into()));
         } else if let AggregatedMetrics::U64(MetricData::Gauge(data)) = data {
-            data.data_points().for_each(|p| add(words(p.attributes()), 1));
+            data.data_points().for_each(|p| add(words(p.attributes()), p.value()));
         } else {
             panic!("{}: {data:?}", metric.name());
         }
