@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{ArchiveError, ArchiveFoot, ArchiveHead, FRAME_MAX, Frame, MAGIC};
 use crate::domain::Sequence;
 use crate::port::{Entry, ReadError, Tail};
-use crate::wire::MarketName;
+use crate::wire::{MarketName, Subjects};
 
 /// An archive that was read from its first byte to its last: nobody has changed it.
 #[derive(Debug)]
@@ -23,15 +23,8 @@ pub struct Archive {
 pub struct ArchiveTail {
     frames: Frames,
     after: Sequence,
-    filter: Filter,
+    filter: String,
     remaining: u64,
-}
-
-/// Which subjects are read.
-enum Filter {
-    Every,
-    Under(String),
-    Exactly(String),
 }
 
 struct Frames {
@@ -79,8 +72,7 @@ impl Archive {
         }
     }
 
-    /// The messages after `after` whose subject matches `filter`: a subject, or one that ends in
-    /// `>`.
+    /// The messages after `after` whose subject matches `filter`, which may have `*` and `>`.
     ///
     /// # Errors
     ///
@@ -88,13 +80,8 @@ impl Archive {
     pub fn follow(&self, filter: &str, after: Sequence) -> Result<ArchiveTail, ArchiveError> {
         let mut frames = Frames::open(&self.file)?;
         frames.next()?;
-        let filter = match filter.strip_suffix('>') {
-            Some("") => Filter::Every,
-            Some(prefix) => Filter::Under(prefix.to_owned()),
-            None => Filter::Exactly(filter.to_owned()),
-        };
         let remaining = u64::from(after < self.foot.last);
-        Ok(ArchiveTail { frames, after, filter, remaining })
+        Ok(ArchiveTail { frames, after, filter: filter.to_owned(), remaining })
     }
 }
 
@@ -107,11 +94,7 @@ impl Tail for ArchiveTail {
                 self.remaining = 0;
                 break;
             };
-            let wanted = match &self.filter {
-                Filter::Every => true,
-                Filter::Under(prefix) => message.subject.starts_with(prefix.as_str()),
-                Filter::Exactly(subject) => message.subject == *subject,
-            };
+            let wanted = Subjects::matches(&self.filter, &message.subject);
             if wanted && self.after < message.seq {
                 entries.push(message.into());
             }

@@ -1,5 +1,6 @@
 //! Subjects, streams and buckets of one market: the only place where they are spelled.
 
+mod filter;
 mod template;
 
 use std::fmt;

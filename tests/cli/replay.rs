@@ -59,6 +59,9 @@ fn an_archive_says_the_same_as_the_log_without_a_server() {
     let dev = Dev::ephemeral();
     let order = placed(&dev);
     let live = dev.says(&["replay", "-o", "jsonl"]);
+    // The same words mean the same messages to a server and to a file.
+    let filters = ["kassa.*.evt.commit", "kassa.main.evt.*", "kassa.*.evt.stock.*", "kassa.main.>"];
+    let by_filter = filters.map(|filter| dev.says(&["replay", "--subject", filter, "-o", "jsonl"]));
     dev.says(&["replay", "--into", file]);
     // A part of a log is no log: what was before it is missed.
     let part = folder.path().join("part.kassa");
@@ -78,6 +81,11 @@ fn an_archive_says_the_same_as_the_log_without_a_server() {
     let read = |arguments: &[&str]| kassa(arguments).output().unwrap();
     let kept = read(&["replay", "--from-file", file, "-o", "jsonl"]);
     assert_eq!(String::from_utf8(kept.stdout).unwrap(), live);
+    for (filter, live) in filters.iter().zip(by_filter) {
+        let kept = read(&["replay", "--from-file", file, "--subject", filter, "-o", "jsonl"]);
+        assert!(!live.is_empty(), "{filter}");
+        assert_eq!(String::from_utf8(kept.stdout).unwrap(), live, "{filter}");
+    }
     let of = read(&["replay", "--from-file", file, "--order", &order]);
     let proved = read(&["verify", "--from-file", file, "-o", "json"]);
     let proved: serde_json::Value = serde_json::from_slice(&proved.stdout).unwrap();

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::{Fault, Faults, ModelClock};
 use crate::domain::{Sequence, Timestamp};
 use crate::port::{Batch, Clock, CommitError, Committed, Entry, Log, ReadError, Tail};
+use crate::wire::Subjects;
 
 /// How long a busy model asks to wait; short, because tests wait for it.
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
@@ -191,7 +192,11 @@ impl ModelTail {
         let stream = self.log.stream();
         let from = stream.entries.partition_point(|entry| entry.sequence <= self.after);
         let unread = stream.entries.iter().skip(from);
-        unread.filter(|entry| matches(&self.filter, &entry.subject)).take(limit).cloned().collect()
+        unread
+            .filter(|entry| Subjects::matches(&self.filter, &entry.subject))
+            .take(limit)
+            .cloned()
+            .collect()
     }
 }
 
@@ -211,19 +216,4 @@ impl Tail for ModelTail {
     fn remaining(&self) -> u64 {
         u64::try_from(self.unread(usize::MAX).len()).unwrap_or(u64::MAX)
     }
-}
-
-/// Whether a subject matches a filter with `*` and `>`.
-fn matches(filter: &str, subject: &str) -> bool {
-    let mut subject = subject.split('.');
-    for wanted in filter.split('.') {
-        match (wanted, subject.next()) {
-            (">", Some(_)) => return true,
-            (_, None) => return false,
-            ("*", Some(_)) => {}
-            (wanted, Some(found)) if wanted == found => {}
-            (_, Some(_)) => return false,
-        }
-    }
-    subject.next().is_none()
 }
