@@ -77,7 +77,7 @@ impl Shown {
             trace: record.trace.as_ref().map(|trace| trace.as_str().to_owned()),
             data: event_as_json(event).map_err(anyhow::Error::from)?,
             about: about(event),
-            order: event.order_id().map(|order_id| order_id.to_string()),
+            order: event.concerns().map(|order_id| order_id.to_string()),
         })
     }
 
@@ -145,7 +145,7 @@ pub(super) fn kind(text: &str) -> Result<String, String> {
 
 /// What an event is about, in a few words.
 fn about(event: &Event) -> String {
-    let order = event.order_id().map(|id| id.to_string());
+    let order = event.concerns().map(|id| id.to_string());
     let sku = event.sku().map(ToString::to_string);
     let more = if let Event::StockReserved(e) | Event::StockDeducted(e) | Event::StockReleased(e) =
         event
@@ -171,9 +171,8 @@ impl Show for Shown {
         let (commit, epoch) = (figure(self.commit), figure(self.epoch));
         let source = self.source.as_ref().map_or("-", Source::as_str);
         let cause = self.cause.map_or_else(|| "-".to_owned(), |cause| cause.to_string());
-        format!(
-            "{event:<12} {time}  {kind:<18} {commit:>7} {epoch:>5}  {source:<8} {cause:<36}  {about}"
-        )
+        let what = format!("{event:<12} {time}  {kind:<18} {commit:>7} {epoch:>5}");
+        format!("{what}  {source:<8} {cause:<36}  {about}")
     }
 }
 

@@ -13,12 +13,11 @@ use super::past::Past;
 use super::session::Session;
 use super::when;
 use crate::domain::{Address, OrderId, Sequence};
-use crate::nats::JsLog;
 use crate::port::Log;
 use crate::view::OrderView;
 use crate::view::attention::{AttentionItem, item};
 use crate::view::story::{Step, Story, span};
-use crate::wire::Subjects;
+use crate::wire::Commit;
 
 #[derive(Args, Debug)]
 pub(super) struct HistoryArguments {
@@ -57,14 +56,21 @@ pub(super) async fn history(session: &Session, arguments: HistoryArguments) -> R
     if let (Some(_), Some(connected)) = (at_least, past.server()) {
         connected.view_at("orders", at_least).await?;
     }
+    let mut commits = past.commits_of(order_id, past.end()).await?;
+    let attention = needed_a_human(&past, order_id, &commits).await?;
+    for decided in attention.iter().filter_map(|item| item.resolved.as_ref()) {
+        let place = Sequence(decided.event_seq);
+        if commits.iter().all(|(known, _)| *known != place) {
+            commits.extend(past.commit(place).await?.map(|commit| (place, commit)));
+        }
+    }
+    commits.sort_by_key(|(sequence, _)| *sequence);
     let (mut events, mut story, mut order) = (Vec::new(), Story::default(), None);
-    let mut raised = BTreeSet::new();
-    for (sequence, commit) in past.commits_of(order_id, past.end()).await? {
+    for (sequence, commit) in commits {
         for (index, record) in (0_u32..).zip(&commit.events) {
-            if record.event.order_id() == Some(order_id) {
+            if record.event.concerns() == Some(order_id) {
                 let at = Address::new(sequence, index);
                 story.follow(at, commit.head.at, record);
-                raised.extend(item(at, commit.head.at, record).map(|item| (item.kind, item.id)));
                 events.push(Shown::new(at, &commit.head, record)?);
             }
         }
@@ -77,26 +83,30 @@ pub(super) async fn history(session: &Session, arguments: HistoryArguments) -> R
     if !explain {
         steps.iter_mut().for_each(|step| step.why.clear());
     }
-    let attention = match past.server() {
-        None => Vec::new(),
-        Some(connected) => {
-            let list = connected.stream("ATTENTION").await?;
-            items(&list, &connected.subjects, &raised).await?
-        }
-    };
     let (state, as_of) = (order.state, past.end());
     session.show(&History { order_id, state, as_of, steps, attention, events })
 }
 
-/// What the attention list says of items, by kind and id.
-async fn items(
-    list: &JsLog,
-    subjects: &Subjects,
-    raised: &BTreeSet<(String, String)>,
+/// What of an order needed a human, as the attention list has it: with the last that was done
+/// about it. A file has no such list; there, and with `--whole-log`, every decision is read.
+async fn needed_a_human(
+    past: &Past,
+    order_id: OrderId,
+    commits: &[(Sequence, Commit)],
 ) -> Result<Vec<AttentionItem>, Failure> {
-    let mut items = Vec::new();
+    let Some(connected) = past.server() else { return Ok(Vec::new()) };
+    let mut raised = BTreeSet::new();
+    for (sequence, commit) in commits {
+        for (index, record) in (0_u32..).zip(&commit.events) {
+            if record.event.order_id() == Some(order_id) {
+                let item = item(Address::new(*sequence, index), commit.head.at, record);
+                raised.extend(item.map(|item| (item.kind, item.id)));
+            }
+        }
+    }
+    let (list, mut items) = (connected.stream("ATTENTION").await?, Vec::new());
     for (kind, id) in raised {
-        let entry = list.last(&subjects.attention(kind, id)).await;
+        let entry = list.last(&connected.subjects.attention(&kind, &id)).await;
         if let Some(entry) = entry.map_err(anyhow::Error::from)? {
             items.push(serde_json::from_slice(&entry.payload).map_err(anyhow::Error::from)?);
         }

@@ -227,13 +227,25 @@ impl Past {
             let mut replay = self.replay(last, to).await?;
             while let Some(entry) = replay.next().await.map_err(anyhow::Error::from)? {
                 let commit = as_of::read(&entry).map_err(anyhow::Error::from)?;
-                if commit.events.iter().any(|record| record.event.order_id() == Some(order_id)) {
+                if commit.events.iter().any(|record| record.event.concerns() == Some(order_id)) {
                     found.push((entry.sequence, commit));
                 }
             }
         }
         found.retain(|(sequence, _)| *sequence <= to);
         Ok(found)
+    }
+
+    /// The commit at a place; none when there is none, and of a file, which has no index.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being read.
+    pub(super) async fn commit(&self, place: Sequence) -> Result<Option<Commit>, Failure> {
+        match self {
+            Self::Archive(..) => Ok(None),
+            Self::Server(server) => server.commit(place).await,
+        }
     }
 
     /// The last sequence in it.

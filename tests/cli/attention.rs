@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::replay::placed;
-use crate::shop::{Dev, failure};
+use crate::shop::{Dev, failure, kassa};
 
 /// Publishes a command of a type that nobody knows.
 fn poison(url: &str) {
@@ -114,5 +114,28 @@ fn money_that_could_not_go_back_is_asked_for_again() {
     assert_eq!(refunds.len(), 2, "{shown}");
     let history = dev.tells(&["events", "history", &order]);
     assert_eq!(history["attention"][0]["kind"], "refund_failed", "{history}");
+    // Another human leaves the second one alone. Who decided what is in the order's history, from
+    // the server and from a file alike.
+    let why = "paid back in cash";
+    dev.says(&["attention", "discard", "refund_failed", &next, "--reason", why, "--by", "bob"]);
+    items(&dev, 0);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("log.kassa");
+    let file = file.to_str().unwrap();
+    dev.says(&["replay", "--into", file]);
+    let told = dev.tells(&["events", "history", &order, "--explain"]);
+    let kept = ["events", "history", &order, "--explain", "--from-file", file, "-o", "json"];
+    let kept: serde_json::Value =
+        serde_json::from_slice(&{ kassa(&kept) }.output().unwrap().stdout).unwrap();
+    assert_eq!((&kept["steps"], &kept["events"]), (&told["steps"], &told["events"]));
+    let steps = told["steps"].to_string();
+    for said in [
+        "ada decided on refund_failed: retry",
+        "bob decided on refund_failed: discard",
+        "another card",
+        why,
+    ] {
+        assert!(steps.contains(said), "{said}: {steps}");
+    }
     dev.says(&["verify", "--quiet"]);
 }

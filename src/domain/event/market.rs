@@ -106,6 +106,16 @@ pub struct AttentionResolved {
     pub by: Token,
 }
 
+impl AttentionResolved {
+    /// The order that the item is about, or a refund of it.
+    #[must_use]
+    pub fn order_id(&self) -> Option<OrderId> {
+        let id = self.id.as_str();
+        let order = id.split_once("-r").map_or(id, |(order, _)| order);
+        order.parse().ok()
+    }
+}
+
 /// What can be done about an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -203,6 +203,15 @@ impl Event {
         }
     }
 
+    /// The order it concerns: the one it is about, or one about which a person decided something.
+    #[must_use]
+    pub fn concerns(&self) -> Option<OrderId> {
+        if let Self::AttentionResolved(resolved) = self {
+            return resolved.order_id();
+        }
+        self.order_id()
+    }
+
     /// The SKU it is about, when it is about one.
     #[must_use]
     pub const fn sku(&self) -> Option<&Sku> {

@@ -71,6 +71,9 @@ impl Told<'_> {
         if let Event::AttentionRaised(e) = self.event {
             return Some(attention(e.kind).to_owned());
         }
+        if let Event::AttentionResolved(e) = self.event {
+            return Some(format!("{:?} was given as the reason", e.reason.to_string()));
+        }
         if let Event::OrderReinstated(_) = self.event {
             return Some("its money came late, and its units were still there".to_owned());
         }

@@ -160,6 +160,9 @@ impl Told<'_> {
                 format!("news of refund {}: {}", e.refund, refund_word(&e.result))
             }
             Event::AttentionRaised(e) => format!("a human is told: {}", e.reason),
+            Event::AttentionResolved(e) => {
+                format!("{} decided on {}: {}", e.by, e.kind.name(), e.action.name())
+            }
             Event::StockReserved(_)
             | Event::StockDeducted(_)
             | Event::StockReleased(_)
@@ -172,8 +175,7 @@ impl Told<'_> {
             | Event::StockAdjusted(_)
             | Event::ShortageFound(_)
             | Event::CommandRejected(_)
-            | Event::FindingReported(_)
-            | Event::AttentionResolved(_) => return None,
+            | Event::FindingReported(_) => return None,
         })
     }
 
