@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::codes::Code;
 use super::failure::Failure;
-use super::output::{Show, pairs, say};
+use super::output::{Format, Show, pairs, say};
 use super::session::{Connected, Session};
 use super::{Interrupt, when};
 use crate::domain::{
@@ -101,7 +101,7 @@ pub(super) async fn rebuild(session: &Session, arguments: RebuildArguments) -> R
                 Ok(())
             }
             None => {
-                let looked = Box::pin(once(&connected, &arguments));
+                let looked = Box::pin(once(&connected, (&arguments, session.format)));
                 let looked = Box::pin(alone(&connected, view, looked)).await;
                 told(session, &connected, (&arguments, looked)).await
             }
@@ -114,6 +114,12 @@ pub(super) async fn rebuild(session: &Session, arguments: RebuildArguments) -> R
     }
 }
 
+/// Whether the next look may do better: the server is away, or an election or somebody who works on
+/// the same view took the lease.
+fn passes(failure: &Failure) -> bool {
+    failure.code == Code::ViewElsewhere || failure.code.exit() == Code::NatsSilent.exit()
+}
+
 /// Looks again and again. A server that is away is no reason to look no more.
 async fn look_again(
     session: &Session,
@@ -123,7 +129,7 @@ async fn look_again(
     let view = arguments.view.name();
     loop {
         let looked = alone(connected, view, async {
-            let looked = once(connected, arguments).await?;
+            let looked = once(connected, (arguments, session.format)).await?;
             drop_other(connected, view).await?;
             Ok(looked)
         });
@@ -133,9 +139,7 @@ async fn look_again(
         };
         match told {
             Err(failure) if failure.code == Code::ViewDiffers => {}
-            Err(failure) if failure.code.exit() == Code::NatsSilent.exit() => {
-                say(&failure.to_string())
-            }
+            Err(failure) if passes(&failure) => say(&failure.to_string()),
             told => told?,
         }
         tokio::time::sleep(every).await;
@@ -160,11 +164,14 @@ async fn told(
     verdict
 }
 
-async fn once(connected: &Connected, arguments: &RebuildArguments) -> Result<Rebuilt, Failure> {
-    match arguments.view {
-        ViewName::Orders => rebuilt::<OrderView>(connected, arguments).await,
-        ViewName::Stock => rebuilt::<StockView>(connected, arguments).await,
-        ViewName::Metrics => rebuilt::<MinuteView>(connected, arguments).await,
+async fn once(
+    connected: &Connected,
+    asked: (&RebuildArguments, Format),
+) -> Result<Rebuilt, Failure> {
+    match asked.0.view {
+        ViewName::Orders => rebuilt::<OrderView>(connected, asked).await,
+        ViewName::Stock => rebuilt::<StockView>(connected, asked).await,
+        ViewName::Metrics => rebuilt::<MinuteView>(connected, asked).await,
     }
 }
 
@@ -196,9 +203,9 @@ async fn settle(connected: &Connected, view: &str) -> Result<(), Failure> {
 
 async fn rebuilt<V: View>(
     connected: &Connected,
-    arguments: &RebuildArguments,
+    (arguments, format): (&RebuildArguments, Format),
 ) -> Result<Rebuilt, Failure> {
-    let site = Site::prepare(connected, arguments.view.name()).await?;
+    let site = Site::prepare(connected, arguments.view.name(), format).await?;
     let stop = CancellationToken::new();
     let mut task = site.build::<V>(&stop);
     let mut done = tokio::select! {

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Rebuilt;
 use crate::cli::codes::Code;
 use crate::cli::failure::Failure;
-use crate::cli::output::say;
+use crate::cli::output::{Format, say};
+use crate::cli::progress::Progress;
 use crate::cli::session::Connected;
 use crate::domain::Sequence;
 use crate::engine::{Aliases, Candidate, Ended, Error, Live, Output, Pace, ViewReader};
@@ -74,6 +74,7 @@ pub(super) struct Site<'a> {
     events: Hub<JsLog>,
     output: Output<JsLog>,
     begun: Instant,
+    format: Format,
 }
 
 impl<'a> Site<'a> {
@@ -81,6 +82,7 @@ impl<'a> Site<'a> {
     pub(super) async fn prepare(
         connected: &'a Connected,
         view: &'static str,
+        format: Format,
     ) -> Result<Self, Failure> {
         let Connected { connection, subjects } = connected;
         let aliases = connected.aliases().await?;
@@ -97,7 +99,7 @@ impl<'a> Site<'a> {
         let events = Hub::start(connected.stream("EVENTS").await?, subjects.commit());
         let output = bucket_output(log, &bucket, Pace::steady(PACE));
         let begun = Instant::now();
-        Ok(Self { connected, view, aliases, live, bucket, events, output, begun })
+        Ok(Self { connected, view, aliases, live, bucket, events, output, begun, format })
     }
 
     pub(super) fn build<V: View>(
@@ -148,14 +150,12 @@ impl<'a> Site<'a> {
 
     async fn caught_up(&self, rebuilt: &ViewReader<JsLog>) -> Result<Sequence, Failure> {
         let end = self.events.last().await.map_err(anyhow::Error::from)?;
-        // Hides itself when nobody watches.
-        let bar = ProgressBar::new(end.0);
-        bar.set_style(style()?);
+        let mut progress = Progress::new(self.format, ("building", "sequences"), end.0)?;
         loop {
             let reached = rebuilt.position().await.map_err(anyhow::Error::from)?;
-            bar.set_position(reached.0);
+            progress.reach(reached.0.min(end.0));
             if end <= reached {
-                bar.finish_and_clear();
+                progress.end();
                 return Ok(reached);
             }
             tokio::time::sleep(LOOK).await;
@@ -215,9 +215,4 @@ pub(super) async fn drop_other(connected: &Connected, view: &str) -> Result<(), 
         say(&format!("{bucket} is dropped"));
     }
     Ok(())
-}
-
-fn style() -> Result<ProgressStyle, Failure> {
-    let template = "building {bar:30} {pos}/{len} sequences, {per_sec}, {eta} left";
-    ProgressStyle::with_template(template).map_err(|error| anyhow::Error::from(error).into())
 }
