@@ -88,3 +88,6 @@ pub async fn shop<T: Tail>(
 pub fn read(entry: &Entry) -> Result<Commit, AsOfError> {
     Ok(Commit::decode_at(entry.sequence, &entry.payload)?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,11 +148,12 @@ async fn save(snapshots: &impl Snapshots, milestone: Milestone) -> Result<(), Sn
 mod tests {
     use super::*;
     use crate::domain::Timestamp;
+    use crate::domain::fixtures::busy_shop;
     use crate::port::model::{ModelLog, ModelSnapshots};
     use crate::port::testing::{Dice, SeedOnPanic};
     use crate::role::as_of;
     use crate::role::replay::{Range, Replay};
-    use crate::role::testing::{busy_shop, logged};
+    use crate::role::testing::logged;
 
     /// The shop as of a sequence, from what was known before.
     async fn shop_at(log: &ModelLog, to: Sequence, known: Shop) -> Shop {
@@ -194,7 +195,7 @@ mod tests {
         for seed in 0..30 {
             let _said = SeedOnPanic(seed);
             let mut dice = Dice::new(seed);
-            let log = logged(&busy_shop(&mut dice)).await;
+            let log = logged(&busy_shop(seed)).await;
             let (snapshots, every) = (ModelSnapshots::default(), 1 + dice.below(20) as u64);
             let places = kept(&log, every, &snapshots).await;
             assert!(!places.is_empty());
@@ -214,9 +215,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_milestone_of_another_log_is_not_used() {
-        let (log, snapshots) = (logged(&busy_shop(&mut Dice::new(1))).await, <_>::default());
+        let (log, snapshots) = (logged(&busy_shop(1)).await, <_>::default());
         assert!(1 < kept(&log, 5, &snapshots).await.len());
-        let other = logged(&busy_shop(&mut Dice::new(2))).await;
+        let other = logged(&busy_shop(2)).await;
         let end = other.end().await.unwrap();
         let known = before((&other, "commits"), &snapshots, end).await.unwrap();
         assert_eq!(known, Shop::default());
@@ -224,7 +225,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_milestone_that_cannot_be_read_leaves_the_one_before() {
-        let (log, snapshots) = (logged(&busy_shop(&mut Dice::new(3))).await, <_>::default());
+        let (log, snapshots) = (logged(&busy_shop(3)).await, <_>::default());
         let places = kept(&log, 5, &snapshots).await;
         let [.., before_last, last] = places[..] else { panic!("{places:?}") };
         snapshots.save(&Milestone::name_at(last), b"cut".to_vec()).await.unwrap();

@@ -1,32 +1,11 @@
-//! Shops in which something happened, and their logs.
+//! The logs of shops in which something happened.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use crate::domain::fixtures::*;
 use crate::port::model::{ModelClock, ModelLog};
-use crate::port::testing::Dice;
 use crate::port::{Batch, Clock, Log, Message};
-use crate::wire::{CommitDraft, CommitHead, Hash};
-
-/// A shop in which some orders were placed, paid, cancelled and rejected.
-pub(crate) fn busy_shop(dice: &mut Dice) -> Shop {
-    let mut shop = Shop::default();
-    shop.send_all(&[list("mug", PRICE, "EUR"), list("pot", PRICE, "EUR")]);
-    shop.send_all(&[receive("mug", 7, "first"), receive("pot", 7, "first")]);
-    for n in 1..=12 {
-        let basket = [line(["mug", "pot"][dice.below(2)], 1 + u32::from(dice.chance(40)))];
-        let mut requests = vec![place(order(n), &basket)];
-        match dice.below(4) {
-            0 => requests.push(capture(order(n), total(&basket).minor())),
-            1 => requests.push(cancel(order(n))),
-            2 => requests.push(decline(order(n), "lost_card")),
-            _ => {}
-        }
-        shop.send_all(&requests);
-        shop.wait(Duration::from_secs(dice.below(40) as u64));
-    }
-    shop
-}
+use crate::wire::{CommitDraft, CommitHead, Hash, SHAPES};
 
 /// The commits of a shop, on the subject `commits`.
 pub(crate) async fn logged(shop: &Shop) -> ModelLog {
@@ -45,4 +24,19 @@ pub(crate) async fn logged(shop: &Shop) -> ModelLog {
         log.commit(&batch).await.unwrap();
     }
     log
+}
+
+/// What no shop of this kind comes to: it opens by itself, understands every command, and nobody
+/// looks for faults in it.
+const NEVER: [&str; 4] = ["opened", "command_rejected", "finding_reported", "attention_resolved"];
+
+#[test]
+fn everything_that_can_happen_happens_in_some_busy_shop() {
+    let shops: Vec<Shop> = (0..200).map(busy_shop).collect();
+    let events = shops.iter().flat_map(Shop::events);
+    let seen: BTreeSet<_> = events.map(|(.., record)| record.event.kind()).collect();
+    let shapes = SHAPES.iter().map(|(kind, _)| *kind);
+    let missed: Vec<_> =
+        shapes.filter(|kind| !seen.contains(kind) && !NEVER.contains(kind)).collect();
+    assert_eq!(missed, Vec::<&str>::new());
 }

@@ -166,3 +166,78 @@ fn no_view_can_hide_what_is_in_the_log() {
     plant(&dev.url, "kassa_main_orders", "_position", &behind);
     assert_eq!(dev.tells(&["events", "history", &order]), history);
 }
+
+/// What a market shows at one moment, by what is typed to see it.
+struct Shown {
+    at: String,
+    views: Vec<(Vec<String>, serde_json::Value)>,
+}
+
+/// The last commit of the log.
+fn last_commit(dev: &Dev) -> String {
+    let log = dev.says(&["replay", "-o", "jsonl"]);
+    let last: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    last["event"].as_str().unwrap().split('.').next().unwrap().to_owned()
+}
+
+/// What is shown of the orders and of some SKUs while the log ends there.
+fn shown(dev: &Dev, orders: &[String]) -> Shown {
+    loop {
+        let at = last_commit(dev);
+        let of_order = orders.iter().map(|order| ("order", order.as_str()));
+        let of_sku = ["MUG-01", "MUG-02", "MUG-03"].into_iter().map(|sku| ("stock", sku));
+        let look = |(kind, id): (&str, &str)| {
+            let value = dev.tells(&[kind, "show", id, "--at-least", &at]);
+            (vec![kind.to_owned(), id.to_owned()], value)
+        };
+        let views = of_order.chain(of_sku).map(look).collect();
+        // Money that came back in between is a later moment.
+        if last_commit(dev) == at {
+            return Shown { at, views };
+        }
+    }
+}
+
+#[test]
+fn every_moment_is_told_later_as_it_was_when_it_was_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("log.kassa");
+    let file = file.to_str().unwrap();
+    let dev = Dev::ephemeral();
+    let (kept, returned) = (placed(&dev), placed(&dev));
+    let both = dev.says(&["order", "place", "MUG-02=3", "MUG-03", "--watch"]);
+    let orders = [kept, returned, both.split_whitespace().next().unwrap().to_owned()];
+    let [kept, returned, both] = &orders;
+    let mut moments = vec![shown(&dev, &orders)];
+    for actions in [
+        ["stock", "receive", "MUG-01", "40"].as_slice(),
+        &["sku", "reprice", "MUG-02", "1990"],
+        &["order", "fulfil", returned, "--shipment", "s-1"],
+        &["order", "return", returned, "MUG-01=2/1", "--return", "r-1"],
+        &["order", "refund", returned, "--amount", "12.50", "EUR"],
+        &["order", "fulfil", both, "MUG-03", "--shipment", "s-2"],
+        &["stock", "count", "MUG-03", "17"],
+        &["order", "cancel", kept],
+    ] {
+        dev.says(actions);
+        moments.push(shown(&dev, &orders));
+    }
+    dev.says(&["order", "watch", kept]);
+    moments.push(shown(&dev, &orders));
+    dev.says(&["replay", "--into", file]);
+    let ends: std::collections::BTreeSet<&String> = moments.iter().map(|then| &then.at).collect();
+    assert!(8 < ends.len(), "each action is a moment of its own: {ends:?}");
+    for Shown { at, views } in &moments {
+        for (asked, then) in views {
+            let asked = ["at", at.as_str(), &asked[0], &asked[1]];
+            assert_eq!(dev.tells(&asked), *then, "{asked:?}");
+            let from_file = [asked.as_slice(), &["--from-file", file, "-o", "json"]].concat();
+            let told = { kassa(&from_file) }.output().unwrap();
+            assert_eq!(
+                serde_json::from_slice::<serde_json::Value>(&told.stdout).unwrap(),
+                *then,
+                "{from_file:?}"
+            );
+        }
+    }
+}

@@ -13,7 +13,6 @@ use crate::engine::{Ended, Input, Output, Pace, Source, drive, open};
 use crate::port::ReadError;
 use crate::port::model::{ModelClock, ModelLog};
 use crate::port::testing::{Dice, SeedOnPanic};
-use crate::role::testing::busy_shop;
 use crate::view::{MinuteView, OrderView, StockView, View};
 use crate::wire::{Commit, CommitHead};
 
@@ -103,7 +102,7 @@ async fn whatever_goes_wrong_a_view_is_the_fold_of_the_log() {
     for seed in 0..150 {
         let _said = SeedOnPanic(seed);
         let mut dice = Dice::new(seed);
-        let shop = busy_shop(&mut dice);
+        let shop = busy_shop(seed);
         project::<OrderView>(&shop, &mut dice).await;
         project::<StockView>(&shop, &mut dice).await;
         project::<MinuteView>(&shop, &mut dice).await;

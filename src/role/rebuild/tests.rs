@@ -8,14 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Compared, Comparison, build, causes};
 use crate::domain::fixtures::*;
-use crate::domain::{Address, Sequence};
+use crate::domain::{Address, Recorded, Sequence};
 use crate::engine::{Aliases, Candidate, Ended, Output, Pace, PointError, ViewReader};
 use crate::port::model::{ModelClock, ModelLease, ModelLog};
 use crate::port::testing::{Dice, SeedOnPanic};
 use crate::port::{Batch, Entry, Log, Message};
 use crate::role::follow::{Hub, Ports};
 use crate::role::projector::keep;
-use crate::role::testing::{busy_shop, logged};
+use crate::role::testing::logged;
 use crate::view::{MinuteView, OrderView, StockView, View};
 use crate::wire::{Alias, Subjects};
 
@@ -105,7 +105,7 @@ async fn a_view_that_is_built_anew_is_the_live_one() {
     for seed in 0..40 {
         let _said = SeedOnPanic(seed);
         let mut dice = Dice::new(seed);
-        let log = logged(&busy_shop(&mut dice)).await;
+        let log = logged(&busy_shop(seed)).await;
         let events = Hub::start(log, "commits".to_owned());
         same::<OrderView>(&events, &mut dice).await;
         same::<StockView>(&events, &mut dice).await;
@@ -149,10 +149,20 @@ async fn early(log: &ModelLog, order: &Value, n: usize) -> Vec<u8> {
     serde_json::to_vec(&view.unwrap()).unwrap()
 }
 
+/// A shop in which enough happened to each of its orders.
+fn long_stories() -> Shop {
+    let is_long = |shop: &Shop, id| {
+        let of_it = |(.., record): &(_, _, &Recorded)| record.event.order_id() == Some(id);
+        4 < shop.events().filter(of_it).count()
+    };
+    let are_long = |shop: &Shop| (1..=4).map(order).all(|id| is_long(shop, id));
+    (0..).map(busy_shop).find(are_long).unwrap()
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_wrong_in_a_view_is_found_with_the_event_it_began_with() {
     let mut dice = Dice::new(7);
-    let log = logged(&busy_shop(&mut dice)).await;
+    let log = logged(&long_stories()).await;
     let events = Hub::start(log.clone(), "commits".to_owned());
     let (live, rebuilt) = built_twice::<OrderView>(&events, &mut dice).await;
     let orders = live.values().await;
@@ -196,7 +206,7 @@ async fn append(log: &ModelLog, entries: &[Entry]) {
 
 #[tokio::test(start_paused = true)]
 async fn a_projector_goes_where_the_alias_points_and_the_old_bucket_stays_as_it_was() {
-    let whole = logged(&busy_shop(&mut Dice::new(5))).await.entries();
+    let whole = logged(&busy_shop(5)).await.entries();
     let (before, after) = whole.split_at(whole.len() / 2);
     let clock = ModelClock::at(T0);
     let log = ModelLog::new(clock.clone());

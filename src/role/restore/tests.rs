@@ -8,7 +8,7 @@ use crate::domain::fixtures::*;
 use crate::port::model::{ModelClock, ModelLog};
 use crate::port::testing::{Dice, SeedOnPanic};
 use crate::port::{Entry, Log, ReadError, Tail};
-use crate::role::testing::{busy_shop, logged};
+use crate::role::testing::logged;
 
 /// What somebody kept.
 struct Kept(std::vec::IntoIter<Entry>);
@@ -41,7 +41,7 @@ async fn a_restored_log_is_the_log_whatever_goes_wrong() {
     for seed in 0..60 {
         let _said = SeedOnPanic(seed);
         let mut dice = Dice::new(seed);
-        let log = logged(&busy_shop(&mut dice)).await;
+        let log = logged(&busy_shop(seed)).await;
         let empty = ModelLog::new(ModelClock::at(T0));
         let last = log.end().await.unwrap();
         for _ in 0..dice.below(3) {
@@ -58,8 +58,8 @@ async fn a_restored_log_is_the_log_whatever_goes_wrong() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_holds_something_else_is_not_written_to() {
-    let log = logged(&busy_shop(&mut Dice::new(1))).await;
-    let other = logged(&busy_shop(&mut Dice::new(2))).await;
+    let log = logged(&busy_shop(1)).await;
+    let other = logged(&busy_shop(2)).await;
     let last = log.end().await.unwrap();
     let begun = is_begun(&other, Kept::of(&log), last.max(other.end().await.unwrap())).await;
     assert!(matches!(begun, Err(RestoreError::Differs { .. })), "{begun:?}");
