@@ -202,8 +202,8 @@ impl Backup {
         fs::rename(&partial, &file).map_err(failed)?;
         // The rename is on the disk when the folder is.
         File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
-        let gone =
-            self.manifest.commands.take().filter(|was| Some(was) != manifest.commands.as_ref());
+        let kept = manifest.commands.as_ref().map(|part| part.file.as_str());
+        let gone = self.manifest.commands.take().filter(|was| kept != Some(was.file.as_str()));
         self.manifest = manifest;
         if let Some(gone) = gone {
             self.place(&gone.file)?;

@@ -4,17 +4,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::codes::Code;
 use super::failure::Failure;
-use super::output::{Show, pairs, say};
+use super::output::{Format, Show, pairs, say};
+use super::progress::Progress;
 use super::session::{Connected, Session};
 use super::when;
-use crate::archive::{ArchiveHead, ArchiveWriter, Backup, End, Manifest, Part};
+use crate::archive::{
+    Archive, ArchiveError, ArchiveHead, ArchiveTail, ArchiveWriter, Backup, End, Manifest, Part,
+};
 use crate::domain::{Sequence, Timestamp};
-use crate::engine::{Progress, verify_kept};
+use crate::engine::verify_kept;
 use crate::nats::JsLog;
 use crate::port::{Clock, Entry, Log, ReadError, SystemClock, Tail};
 use crate::wire::{Commit, Hash, Subjects};
@@ -63,8 +65,9 @@ pub(super) async fn backup(session: &Session, arguments: BackupArguments) -> Res
     is_of(&backup, &log).await?;
     let end = whole_end(&log, &connected.subjects).await?;
     let mut manifest = backup.manifest.clone();
-    let added = add_events(&connected, &log, (&backup, end), &mut manifest).await?;
-    manifest.commands = add_commands(&connected, &backup, &manifest).await?;
+    let site = (&connected, session.format);
+    let added = add_events(site, &log, (&backup, end), &mut manifest).await?;
+    manifest.commands = add_commands(site, &backup, &manifest).await?;
     backup.keep(manifest).map_err(anyhow::Error::from)?;
     session.show(&Kept::of(&arguments, &backup.manifest, added))
 }
@@ -82,7 +85,7 @@ async fn is_of(backup: &Backup, log: &JsLog) -> Result<(), Failure> {
         return Ok(());
     }
     let what = format!("the backup is of another log: commit {commit} is not the same");
-    Err(Failure::new(Code::Backup, what))
+    Err(Failure::new(Code::ArchiveMarket, what))
 }
 
 /// Where the log ends with a whole commit.
@@ -102,7 +105,7 @@ async fn whole_end(log: &JsLog, subjects: &Subjects) -> Result<Sequence, Failure
 }
 
 async fn add_events(
-    connected: &Connected,
+    (connected, format): (&Connected, Format),
     log: &JsLog,
     (backup, end): (&Backup, Sequence),
     manifest: &mut Manifest,
@@ -115,7 +118,7 @@ async fn add_events(
     let commits = connected.subjects.commit();
     let tail = log.follow(Subjects::everything(), last).await.map_err(anyhow::Error::from)?;
     let mut of_end = None;
-    let part = write(connected, (backup, &name), (tail, end), |entry| {
+    let part = write((connected, format), (backup, &name), (tail, end), |entry| {
         if entry.subject == commits {
             of_end = Some(entry.clone());
         }
@@ -135,7 +138,7 @@ async fn add_events(
 
 /// Published commands behind the position of the last commit in the backup.
 async fn add_commands(
-    connected: &Connected,
+    (connected, format): (&Connected, Format),
     backup: &Backup,
     manifest: &Manifest,
 ) -> Result<Option<Part>, Failure> {
@@ -145,15 +148,18 @@ async fn add_commands(
     if end <= decided {
         return Ok(None);
     }
-    let name = format!("commands-{:020}-{:020}.kassa", decided.next().0, end.0);
+    // What is kept stays until this is whole: the same commands may have been kept before, so each
+    // file has a name of its own.
+    let now = SystemClock.now().0;
+    let name = format!("commands-{:020}-{:020}-{now}.kassa", decided.next().0, end.0);
     let tail = commands.follow(&connected.subjects.every_command(), decided).await;
     let tail = tail.map_err(anyhow::Error::from)?;
-    let part = write(connected, (backup, &name), (tail, end), |_| {}).await?;
+    let part = write((connected, format), (backup, &name), (tail, end), |_| {}).await?;
     Ok((0 < part.messages).then_some(part))
 }
 
 async fn write<T: Tail>(
-    connected: &Connected,
+    (connected, format): (&Connected, Format),
     (backup, name): (&Backup, &str),
     (mut tail, end): (T, Sequence),
     mut seen: impl FnMut(&Entry),
@@ -166,29 +172,22 @@ async fn write<T: Tail>(
         build: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let mut writer = ArchiveWriter::create(&file, &head).map_err(anyhow::Error::from)?;
-    // Hides itself when nobody watches.
-    let bar = ProgressBar::new(tail.remaining());
-    bar.set_style(style("keeping")?);
-    let mut reached = Sequence::START;
+    let mut progress = Progress::new(format, ("keeping", "messages"), tail.remaining())?;
+    let (mut reached, mut kept) = (Sequence::START, 0_u64);
     while reached < end && 0 < tail.remaining() {
         for entry in tail.next(READ_AT_ONCE).await.map_err(anyhow::Error::from)? {
             reached = entry.sequence;
             if entry.sequence <= end {
                 seen(&entry);
                 writer.add(&entry).map_err(anyhow::Error::from)?;
-                bar.inc(1);
+                kept = kept.saturating_add(1);
             }
         }
+        progress.reach(kept);
     }
-    bar.finish_and_clear();
+    progress.end();
     let foot = writer.finish().map_err(anyhow::Error::from)?;
     Ok(Part::of(name, foot))
-}
-
-pub(super) fn style(doing: &str) -> Result<ProgressStyle, Failure> {
-    let template =
-        format!("{doing} {{bar:30}} {{pos}}/{{len}} messages, {{per_sec}}, {{eta}} left");
-    ProgressStyle::with_template(&template).map_err(|error| anyhow::Error::from(error).into())
 }
 
 /// Reads all of it, and proves every promise of the log in it.
@@ -199,7 +198,7 @@ async fn prove(backup: &Backup) -> Result<(), Failure> {
     }
     let subjects = Subjects::of(manifest.market.clone());
     let tail = KeptLog::open(backup)?;
-    let verified = verify_kept(tail, backup.last(), &subjects, |_: Progress| {}).await;
+    let verified = verify_kept(tail, backup.last(), &subjects, |_| {}).await;
     let verified = verified.map_err(anyhow::Error::from)?;
     if let Some(first) = verified.violations.first() {
         return Err(Failure::new(Code::LogViolation, first.to_string()));
@@ -212,10 +211,10 @@ async fn prove(backup: &Backup) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The log of a backup, part after part.
+/// The log of a backup, part after part. One is open at a time: there may be thousands.
 pub(super) struct KeptLog {
-    parts: std::vec::IntoIter<crate::archive::ArchiveTail>,
-    now: Option<crate::archive::ArchiveTail>,
+    parts: std::vec::IntoIter<Archive>,
+    now: Option<ArchiveTail>,
 }
 
 impl KeptLog {
@@ -225,14 +224,16 @@ impl KeptLog {
     ///
     /// What is wrong with a part.
     pub(super) fn open(backup: &Backup) -> Result<Self, Failure> {
-        let mut tails = Vec::new();
-        for part in &backup.manifest.parts {
-            let archive = backup.read(part).map_err(anyhow::Error::from)?;
-            let tail = archive.follow(Subjects::everything(), Sequence::START);
-            tails.push(tail.map_err(anyhow::Error::from)?);
-        }
-        let mut parts = tails.into_iter();
-        Ok(Self { now: parts.next(), parts })
+        let parts = backup.manifest.parts.iter().map(|part| backup.read(part));
+        let parts = parts.collect::<Result<Vec<_>, _>>().map_err(anyhow::Error::from)?;
+        let mut log = Self { parts: parts.into_iter(), now: None };
+        log.now = log.following().map_err(anyhow::Error::from)?;
+        Ok(log)
+    }
+
+    fn following(&mut self) -> Result<Option<ArchiveTail>, ArchiveError> {
+        let follow = |part: Archive| part.follow(Subjects::everything(), Sequence::START);
+        self.parts.next().map(follow).transpose()
     }
 }
 
@@ -241,7 +242,8 @@ impl Tail for KeptLog {
         while let Some(tail) = &mut self.now {
             let entries = tail.next(limit).await?;
             if tail.remaining() == 0 {
-                self.now = self.parts.next();
+                let following = self.following();
+                self.now = following.map_err(|error| ReadError::Broken(error.into()))?;
             }
             if !entries.is_empty() {
                 return Ok(entries);

@@ -201,10 +201,9 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
     if let Some(error) = error.downcast_ref::<BackupError>() {
         return Some(match error {
             BackupError::Archive(error) => of_archive(error),
-            BackupError::Io { .. }
-            | BackupError::Manifest { .. }
-            | BackupError::Market { .. }
-            | BackupError::Part { .. } => Code::Backup,
+            BackupError::Market { .. } => Code::ArchiveMarket,
+            BackupError::Manifest { .. } | BackupError::Part { .. } => Code::ArchiveDamaged,
+            BackupError::Io { .. } => Code::Backup,
         });
     }
     if let Some(error) = error.downcast_ref::<RestoreError>() {

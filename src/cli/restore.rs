@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use indicatif::ProgressBar;
 use serde::Serialize;
 
-use super::backup::{KeptLog, nothing, style};
+use super::backup::{KeptLog, nothing};
 use super::codes::Code;
 use super::failure::Failure;
-use super::output::{Show, pairs, say};
+use super::output::{Format, Show, pairs, say};
+use super::progress::Progress;
 use super::session::{Connected, Session};
 use super::when;
 use crate::archive::{Backup, End};
@@ -54,7 +54,7 @@ pub(super) async fn restore(session: &Session, arguments: RestoreArguments) -> R
     let kept = (KeptLog::open(&backup)?, KeptLog::open(&backup)?);
     let connected = session.connect().await?;
     let assets = assets(market, arguments.replicas, None).map_err(anyhow::Error::from)?;
-    let site = Site { connected: &connected, assets: &assets };
+    let site = Site { connected: &connected, assets: &assets, format: session.format };
     site.prepare().await?;
     Box::pin(site.copy(kept, backup.last())).await?;
     let (orders, events) = site.prove(&end).await?;
@@ -71,6 +71,7 @@ pub(super) async fn restore(session: &Session, arguments: RestoreArguments) -> R
 struct Site<'a> {
     connected: &'a Connected,
     assets: &'a [Asset],
+    format: Format,
 }
 
 impl Site<'_> {
@@ -113,11 +114,9 @@ impl Site<'_> {
         if Sequence::START < there {
             say(&format!("{there} of {last} messages are there already"));
         }
-        // Hides itself when nobody watches.
-        let bar = ProgressBar::new(last.0);
-        bar.set_style(style("restoring")?);
-        let copied = copy(&log, kept.1, |reached| bar.set_position(reached.0)).await;
-        bar.finish_and_clear();
+        let mut progress = Progress::new(self.format, ("restoring", "messages"), last.0)?;
+        let copied = copy(&log, kept.1, |reached| progress.reach(reached.0)).await;
+        progress.end();
         Ok(copied.map_err(anyhow::Error::from)?)
     }
 

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod attention;
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod dev;
 #[cfg(test)]
 mod history;

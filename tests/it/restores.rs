@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kassa::domain::Sequence;
+use kassa::nats::Intake;
 use kassa::nats::provision::restoring::{is_restoring, messages};
-use kassa::port::{Log, Unanswered};
+use kassa::port::{Commands, Log, Unanswered};
 use kassa::run::Role;
 use kassa::view::{OrderView, StockView};
 use kassa::wire::{OutcomeKind, Subjects};
@@ -199,13 +200,43 @@ async fn a_backup_is_of_one_log_and_of_nothing_that_was_edited() {
     roles.stop(PROGRESS).await;
 
     let market = fails(&url, &["backup", dir, "--check", "--market", "other"]).await;
-    assert!(market.contains("KASSA-BACKUP") && market.contains("of market main"), "{market}");
+    assert!(
+        market.contains("KASSA-ARCHIVE-MARKET") && market.contains("of market main"),
+        "{market}"
+    );
     let part = std::fs::read_dir(dir).unwrap().map(|file| file.unwrap().path());
     let part = part.filter(|file| file.extension().is_some_and(|ending| ending == "kassa")).min();
     damage(&part.unwrap());
     for arguments in [["backup", dir, "--check"].as_slice(), &["restore", dir]] {
         let said = fails(&url, arguments).await;
         assert!(said.contains("KASSA-ARCHIVE-DAMAGED"), "{arguments:?}: {said}");
+    }
+}
+
+/// A night on which nobody decides: the same commands are kept again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_that_nobody_has_decided_are_in_every_backup() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("backup");
+    let dir = dir.to_str().unwrap();
+    let shop = Shop::on_one_node().await;
+    let (roles, url) = (shop.start(&[Role::Committer]).await, shop.nats.url());
+    let client = shop.client().await;
+    shop.fill(&client, 1, 10).await;
+    roles.stop(PROGRESS).await;
+    let published = client.with_intake(Intake::Publish);
+    for orders in [1, 1, 1, 2, 2] {
+        let kept = typed(&url, &["backup", dir]).await;
+        if kept["commands"] != orders {
+            let buyer = Buyer::of(&[0]);
+            let accepted = published.send(buyer.id, &buyer.command, None).await;
+            assert!(matches!(accepted, Err(Unanswered::Accepted { .. })), "{accepted:?}");
+            assert_eq!(typed(&url, &["backup", dir]).await["commands"], orders);
+        }
+        typed(&url, &["backup", dir, "--check"]).await;
+        let files = std::fs::read_dir(dir).unwrap().map(|file| file.unwrap().file_name());
+        let of_commands = files.filter(|file| file.to_str().unwrap().starts_with("commands-"));
+        assert_eq!(of_commands.count(), 1, "what is not in the manifest any more is gone");
     }
 }
 
