@@ -8,8 +8,9 @@ use kassa::archive::Archive;
 use kassa::domain::{Address, Recorded, Sequence, Timestamp};
 use kassa::engine::verify_kept;
 use kassa::port::Tail;
-use kassa::view::{MinuteView, OrderView, Shop, StockView, View};
+use kassa::view::{MinuteView, OrderView, Shop, StockView, Totals, View};
 use kassa::wire::{Commit, MarketName, SHAPES, Subjects};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -158,6 +159,36 @@ async fn every_history_folds_to_what_it_was_folded_to() {
             }
         }
         assert_eq!(digest(&known), kept.digest);
+    }
+}
+
+/// What a document of an older build is to this one.
+fn read_again<V: DeserializeOwned + Serialize>(name: &str, was: &Value) {
+    let value: V = serde_json::from_value(was.clone()).unwrap_or_else(|error| {
+        panic!("{name}: a bucket that an older build filled cannot be read on: {error}: {was}")
+    });
+    let is = as_known(&serde_json::to_value(value).unwrap(), was);
+    assert_eq!(is, *was, "{name}");
+}
+
+/// After an upgrade a projector goes on from the values that the build before it wrote.
+#[test]
+fn every_value_that_was_ever_kept_is_read_by_this_build() {
+    for history in corpus() {
+        let beside = history.with_extension("json");
+        let kept: Kept = serde_json::from_slice(&fs::read(&beside).unwrap()).unwrap();
+        for (name, documents) in &kept.documents {
+            assert!(!documents.is_empty(), "{name}");
+            for was in documents.values() {
+                match name.as_str() {
+                    "views/order" => read_again::<OrderView>(name, was),
+                    "views/stock" => read_again::<StockView>(name, was),
+                    "views/metrics" => read_again::<MinuteView>(name, was),
+                    "totals" => read_again::<Totals>(name, was),
+                    other => panic!("nobody reads {other} on"),
+                }
+            }
+        }
     }
 }
 

@@ -11,6 +11,8 @@ mod commits;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod kept;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod shelf;
