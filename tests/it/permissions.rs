@@ -117,8 +117,11 @@ async fn an_auditor_reads_everything_and_can_write_nothing() {
     let end = |shop: &Deployed| shop.says("auditor", &["replay", "-o", "jsonl"]).lines().count();
     let events = end(&shop);
     let paid = format!("paid:{order}");
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("backup");
     for arguments in [
         ["verify", "--quiet"].as_slice(),
+        &["backup", backup.to_str().unwrap()],
         &["replay"],
         &["at", "3", "summary"],
         &["at", &paid, "order", order, "--stock"],
