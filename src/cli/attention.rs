@@ -1,5 +1,7 @@
 //! `kassa attention`: what needs a human, and what was done about it.
 
+use std::time::{Duration, Instant};
+
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -14,10 +16,17 @@ use crate::domain::{
 use crate::nats::Client;
 use crate::port::{Clock, Log, SystemClock, Tail};
 use crate::view::attention::{AttentionItem, Resolution};
-use crate::wire::OutcomeKind;
+use crate::wire::{OutcomeKind, Position};
 
 /// Items taken from the stream at once.
 const READ_AT_ONCE: usize = 256;
+
+/// How long the list may take to reflect the last commit: it is written four times a second, and a
+/// lease that nobody gave back lasts three seconds.
+const LATE: Duration = Duration::from_secs(4);
+
+/// Time between two looks at how far it is.
+const LOOK: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AttentionCommand {
@@ -122,6 +131,7 @@ pub(super) async fn attention(session: &Session, command: AttentionCommand) -> R
     let connected = session.connect().await?;
     match command {
         AttentionCommand::List { all } => {
+            tell_if_behind(&connected).await?;
             let mut items = items(&connected).await?;
             items.retain(|item| all || item.resolved.is_none());
             items.sort_by_key(|item| (item.event_seq, item.event_index));
@@ -137,6 +147,30 @@ pub(super) async fn attention(session: &Session, command: AttentionCommand) -> R
     }
 }
 
+/// A list that nobody keeps looks like one on which nothing is.
+async fn tell_if_behind(connected: &Connected) -> Result<(), Failure> {
+    let list = connected.stream("ATTENTION").await?;
+    let (last, _) = connected.last_commit().await?;
+    let until = Instant::now() + LATE;
+    loop {
+        let entry = list.last(&connected.subjects.attention_position()).await;
+        let entry = entry.map_err(anyhow::Error::from)?;
+        let reached = entry.and_then(|entry| Position::decode(&entry.payload).ok());
+        let reached = reached.map_or(Sequence::START, |position| position.event_seq);
+        if last <= reached {
+            return Ok(());
+        }
+        if until < Instant::now() {
+            say(&format!(
+                "the list is as of {reached}, the last commit is {last}: whoever keeps the list is \
+                 behind or does not run"
+            ));
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 async fn items(connected: &Connected) -> Result<Vec<AttentionItem>, Failure> {
     let log = connected.stream("ATTENTION").await?;
     let filter = connected.subjects.every_attention();
@@ -145,8 +179,13 @@ async fn items(connected: &Connected) -> Result<Vec<AttentionItem>, Failure> {
     let mut items = Vec::new();
     while 0 < tail.remaining() {
         for entry in tail.next(READ_AT_ONCE).await.map_err(anyhow::Error::from)? {
-            if entry.subject != position {
-                items.push(serde_json::from_slice(&entry.payload).map_err(anyhow::Error::from)?);
+            if entry.subject == position {
+                continue;
+            }
+            match serde_json::from_slice(&entry.payload) {
+                Ok(item) => items.push(item),
+                // What is left is listed: one that a newer build wrote hides no other.
+                Err(error) => say(&format!("{} cannot be read: {error}", entry.subject)),
             }
         }
     }

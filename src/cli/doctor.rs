@@ -1,5 +1,7 @@
 //! `kassa doctor`: what the attached server is, and what a power cut would lose.
 
+mod durability;
+mod movement;
 mod provider;
 
 use serde::Serialize;
@@ -14,11 +16,12 @@ use crate::nats::provision::Change;
 use crate::nats::{
     Connection, ConnectionOptions, StreamFacts, SyncFacts, api_level, stream_facts, sync_facts,
 };
-use crate::port::Log;
-use crate::wire::Subjects;
 
 /// How much of a stream may be used before somebody should know. Units: per cent.
 const FULL_PERCENT: u64 = 70;
+
+/// Streams that refuse what comes when they are full, instead of forgetting what is old.
+const FILLS: [&str; 3] = ["EVENTS", "COMMANDS", "TIMERS"];
 
 /// One finding.
 #[derive(Debug, Serialize)]
@@ -70,9 +73,13 @@ pub(super) async fn doctor(session: &Session) -> Result<(), Failure> {
     if !missing {
         let facts = stream_facts(&connected.connection, &log).await.map_err(anyhow::Error::from)?;
         look_at_copies(&facts, &mut findings);
+        look_at_room(&connected, &mut findings).await?;
         let sync = sync(session).await;
-        look_at_durability(&facts, &sync, &mut findings);
-        look_at_roles(&connected, &mut findings).await?;
+        let (state, text) = durability::of(facts.replicas, &sync);
+        findings.add("power cut", state, text);
+        movement::look_at_roles(&connected, &mut findings).await?;
+        movement::look_at_commands(&connected, &mut findings).await?;
+        movement::look_at_views(&connected, &mut findings).await?;
     }
     session.show(&findings)?;
     match findings.0.iter().find(|found| found.state == State::Fail) {
@@ -134,71 +141,26 @@ fn look_at_copies(facts: &StreamFacts, findings: &mut Findings) {
         let text = format!("{replicas}, not up to date: {}", facts.behind.join(", "));
         findings.add("copies", State::Warn, text);
     }
-    let used = facts.max_bytes.and_then(|max| facts.bytes.saturating_mul(100).checked_div(max));
-    match used {
-        Some(percent) if FULL_PERCENT <= percent => {
-            findings.add("room", State::Warn, format!("the log is {percent} % full"));
-        }
-        _ => {
-            let text = format!("{} messages, {} bytes in the log", facts.messages, facts.bytes);
-            findings.add("room", State::Ok, text);
-        }
-    }
+    let text = format!("{} messages, {} bytes in the log", facts.messages, facts.bytes);
+    findings.add("log", State::Ok, text);
 }
 
-/// Says plainly what a power cut would lose.
-fn look_at_durability(facts: &StreamFacts, sync: &[SyncFacts], findings: &mut Findings) {
-    let lazy: Vec<_> = sync.iter().filter(|server| !server.always).collect();
-    let (state, text) = if sync.is_empty() {
-        let text = "unknown: only the system account is told (nats.system_user and \
-                    nats.system_password). Unless every server has `sync_interval: always`, a \
-                    power cut loses acknowledged orders";
-        (State::Warn, text.to_owned())
-    } else if let Some(server) = lazy.first() {
-        let text = if facts.replicas < 3 {
-            format!(
-                "a power cut loses what was acknowledged in the last {} s, and may lose whole \
-                 streams: set `sync_interval: always` on {}",
-                server.every_s, server.server
-            )
-        } else {
-            format!(
-                "a power cut of one machine loses nothing, one of all machines at once up to \
-                 {} s of acknowledged orders: set `sync_interval: always`",
-                server.every_s
-            )
-        };
-        (State::Warn, text)
-    } else {
-        (State::Ok, "a power cut loses nothing that was acknowledged".to_owned())
-    };
-    findings.add("power cut", state, text);
-}
-
-/// The holders of leases: one for each thing that only one process may do at a time.
-const ROLES: [&str; 8] =
-    ["committer", "orders", "stock", "metrics", "payer", "retry-scheduler", "feed", "attention"];
-
-async fn look_at_roles(connected: &Connected, findings: &mut Findings) -> Result<(), Failure> {
-    let leases = connected.bucket_log(Subjects::lease_bucket()).await?;
-    let end = connected.stream("EVENTS").await?.end().await.map_err(anyhow::Error::from)?;
-    for role in ROLES {
-        let key = connected.subjects.lease_key(role);
-        let subject = Subjects::bucket_key(Subjects::lease_bucket(), &key);
-        let entry = leases.last(&subject).await.map_err(anyhow::Error::from)?;
-        let holder = entry.as_ref().map(|entry| String::from_utf8_lossy(&entry.payload));
-        match holder.filter(|holder| !holder.is_empty()) {
-            Some(holder) => findings.add("role", State::Ok, format!("{role}: {holder}")),
-            None => findings.add("role", State::Warn, format!("{role}: nobody")),
+/// A stream that is full refuses whatever comes.
+async fn look_at_room(connected: &Connected, findings: &mut Findings) -> Result<(), Failure> {
+    let mut room = true;
+    for stream in FILLS {
+        let name = connected.subjects.stream(stream);
+        let facts = stream_facts(&connected.connection, &name).await;
+        let facts = facts.map_err(anyhow::Error::from)?;
+        let used = facts.max_bytes.and_then(|max| facts.bytes.saturating_mul(100).checked_div(max));
+        if let Some(percent) = used.filter(|percent| FULL_PERCENT <= *percent) {
+            room = false;
+            findings.add("room", State::Warn, format!("{name} is {percent} % full"));
         }
     }
-    provider::look_at_circuits(connected, findings).await?;
-    for view in ["orders", "stock"] {
-        let reader = connected.view(view).await?;
-        let position = reader.position().await.map_err(anyhow::Error::from)?;
-        // The last messages of the log may be ledger entries, which no view waits for.
-        let text = format!("{view} reflects {position}, the log ends at {end}");
-        findings.add("view", State::Ok, text);
+    if room {
+        let text = format!("no stream is {FULL_PERCENT} % full");
+        findings.add("room", State::Ok, text);
     }
     Ok(())
 }

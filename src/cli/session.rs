@@ -13,9 +13,9 @@ use crate::config::{Config, Environment, Layers, NatsConfig};
 use crate::domain::{Command, CommandId, Sequence, Source};
 use crate::engine::{Aliases, ViewReader};
 use crate::nats::{Client, Connection, ConnectionOptions, JsLog, api_level};
-use crate::port::{Clock, Commands, SystemClock, new_uuid};
+use crate::port::{Clock, Commands, Log, SystemClock, new_uuid};
 use crate::telemetry;
-use crate::wire::{Outcome, OutcomeKind, Subjects};
+use crate::wire::{Commit, Outcome, OutcomeKind, Subjects};
 
 /// How long a view may take to show what was asked for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -110,6 +110,20 @@ impl Connected {
     /// When the connection is closed.
     pub(super) async fn stream(&self, word: &str) -> Result<JsLog, Failure> {
         self.log(self.subjects.stream(word)).await
+    }
+
+    /// Where the last commit stands, and how far it says that the command stream is decided. What
+    /// follows it in the log is its ledger entries, which no view waits for.
+    ///
+    /// # Errors
+    ///
+    /// When the log cannot be read.
+    pub(super) async fn last_commit(&self) -> Result<(Sequence, Sequence), Failure> {
+        let log = self.stream("EVENTS").await?;
+        let last = log.last(&self.subjects.commit()).await.map_err(anyhow::Error::from)?;
+        let Some(last) = last else { return Ok((Sequence::START, Sequence::START)) };
+        let commit = Commit::decode(&last.payload).map_err(anyhow::Error::from)?;
+        Ok((last.sequence, commit.head.position))
     }
 
     /// Which buckets the views are read from.

@@ -15,6 +15,8 @@ mod duel;
 #[cfg(test)]
 mod followers;
 #[cfg(test)]
+mod looking;
+#[cfg(test)]
 mod lost_answers;
 #[cfg(test)]
 mod payer;
