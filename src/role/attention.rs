@@ -2,19 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::domain::{Address, Event, Recorded, Sequence, Timestamp};
+use crate::domain::{Address, Event, ItemKind, Recorded, Sequence, Timestamp};
 use crate::engine::{Projection, ProjectionError, Reached, Taken};
 use crate::port::{Clock, Message};
 use crate::telemetry;
 use crate::view::attention::{AttentionItem, item, settled_by};
 use crate::wire::{Commit, Encoding, Subjects, headers};
 
+/// Poison commands that are listed one by one. Whoever may send can send rubbish, and the stream
+/// forgets its oldest items when it is full: nothing that matters is pushed out of it.
+const POISON_MAX: usize = 1_000;
+
+/// What stands for the poison commands beyond them.
+const MORE: &str = "more";
+
 /// Folds commits into items.
 pub struct AttentionList<C> {
     subjects: Subjects,
     clock: C,
     owed: VecDeque<(Sequence, Message)>,
-    /// What is open, by kind and id. Few items: each is work for a person.
+    /// What is open, by kind and id: each is work for a person, and poison is bounded.
     open: BTreeMap<(String, String), AttentionItem>,
     /// Kinds of which something was told, so that it is told too when nothing of them is left.
     told: BTreeSet<String>,
@@ -54,7 +61,8 @@ impl<C: Clock> AttentionList<C> {
                 }
             }
         }
-        if let Some(mut item) = item(at, made, record) {
+        if let Some(item) = item(at, made, record) {
+            let mut item = self.bounded(item);
             let key = (item.kind.clone(), item.id.clone());
             if let Some(open) = self.open.get(&key) {
                 // It is not younger for being found again.
@@ -64,6 +72,25 @@ impl<C: Clock> AttentionList<C> {
             items.push(item);
         }
         items
+    }
+
+    /// The same item, or the one that stands for all poison beyond what a person can look at.
+    fn bounded(&self, item: AttentionItem) -> AttentionItem {
+        let poison = ItemKind::Poison.name();
+        if item.kind != poison {
+            return item;
+        }
+        let known = self.open.range((poison.to_owned(), String::new())..);
+        let known = known.take_while(|((kind, _), _)| kind == poison).take(POISON_MAX);
+        if known.count() < POISON_MAX {
+            return item;
+        }
+        let reason = format!(
+            "{POISON_MAX} are open, and more came that are not listed; the last one, \
+             event {}.{}: {}",
+            item.event_seq, item.event_index, item.reason
+        );
+        AttentionItem { id: MORE.to_owned(), reason, command_seq: None, ..item }
     }
 
     fn tell(&mut self) {

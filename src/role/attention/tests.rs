@@ -1,11 +1,11 @@
 //! The list is what was raised, less what was resolved, whoever keeps it.
 
-use super::AttentionList;
+use super::{AttentionList, MORE, POISON_MAX};
 use crate::domain::fixtures::*;
 use crate::domain::payment::DeclineClass;
 use crate::domain::{
-    AttentionAction, AttentionKind, Event, FindingKind, FindingReported, ItemKind, PaymentNoted,
-    PaymentResult, Recorded, Sequence, Timestamp,
+    AttentionAction, AttentionKind, CommandRejected, Event, FindingKind, FindingReported, ItemKind,
+    PaymentNoted, PaymentResult, Recorded, Refusal, Sequence, Timestamp,
 };
 use crate::engine::Projection;
 use crate::port::model::ModelClock;
@@ -128,4 +128,34 @@ fn what_settles_by_itself_needs_nobody() {
         let by_itself = ("settled".to_owned(), event.kind().to_owned());
         assert_eq!(action, settles.then_some(by_itself));
     }
+}
+
+/// Whoever may send can send rubbish without end.
+#[test]
+fn rubbish_without_end_pushes_nothing_out_of_the_list() {
+    let mut list = list();
+    let poison = || {
+        Event::CommandRejected(CommandRejected {
+            kind: text("buy_order/1"),
+            refusal: Refusal::Undecodable { problem: text("no map") },
+            command_seq: Some(7),
+        })
+    };
+    list.fold(Sequence(5), 0, &commit(T0, vec![poison(); POISON_MAX])).unwrap();
+    assert_eq!(list.open.len(), POISON_MAX);
+    let later =
+        commit(T0.after(hours(1)), vec![poison(), shortage("mug", 3, &[order(1)]), poison()]);
+    list.fold(Sequence(6), 0, &later).unwrap();
+    assert_eq!(list.open.len(), POISON_MAX + 2, "the shortage, and one for the rest");
+    assert!(list.open.contains_key(&("shortage".to_owned(), "mug".to_owned())));
+    let more = &list.open[&("poison".to_owned(), MORE.to_owned())];
+    assert_eq!((more.event_seq, more.command_seq), (6, None));
+    assert_eq!(more.raised_at_ms, T0.after(hours(1)));
+    assert!(more.reason.contains("the last one, event 6.2: buy_order/1"), "{}", more.reason);
+    // Whoever has looked says so, and the list has room again.
+    let discard = |id: &str| resolved(ItemKind::Poison, id, AttentionAction::Discard);
+    let looked = vec![discard(MORE), discard("5-0"), poison()];
+    list.fold(Sequence(7), 0, &commit(T0, looked)).unwrap();
+    assert!(list.open.contains_key(&("poison".to_owned(), "7-2".to_owned())));
+    assert!(!list.open.contains_key(&("poison".to_owned(), MORE.to_owned())));
 }
