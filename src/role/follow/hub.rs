@@ -80,6 +80,11 @@ impl<L: Log> Hub<L> {
         Ok(last.map_or(Sequence::START, |commit| commit.sequence))
     }
 
+    /// The subject of commits.
+    pub(super) fn subject(&self) -> &str {
+        &self.subject
+    }
+
     /// The log.
     #[must_use]
     pub const fn log(&self) -> &L {

@@ -1,6 +1,7 @@
 //! Following the log: the loop around every follower.
 
 mod hub;
+mod recent;
 mod watched;
 
 use std::time::Duration;
@@ -107,7 +108,7 @@ where
     let start = match beginning {
         Beginning::Start => Sequence::START,
         Beginning::Recent(span) => {
-            ports.events.log().before(ports.clock.now().before(span)).await?
+            recent::before(&ports.events, ports.clock.now().before(span)).await?
         }
     };
     let nonce = new_uuid(ports.clock.now()).simple().to_string();
