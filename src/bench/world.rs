@@ -152,6 +152,7 @@ impl World {
             policy: options.policy.clone(),
             bounds: Bounds::default(),
             snapshot_every: 10_000,
+            milestone_every: crate::role::milestones::EVERY,
             queue: 8_192,
             pace: Paces::default(),
             feed: Encoding::MessagePack,

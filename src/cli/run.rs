@@ -77,6 +77,7 @@ pub(super) fn setup(config: &Config) -> Result<Setup<Connector>, anyhow::Error> 
             skus: config.committer.skus_max.count(),
         },
         snapshot_every: config.committer.snapshot_every.get(),
+        milestone_every: crate::role::milestones::EVERY,
         queue: config.committer.queue.count(),
         pace: paces,
         feed: config.feed.encoding.encoding(),

@@ -87,6 +87,8 @@ pub struct Setup<G> {
     pub bounds: Bounds,
     /// Commits between two snapshots.
     pub snapshot_every: u64,
+    /// Events between two milestones: what looking back folds at most.
+    pub milestone_every: u64,
     /// Commands that may wait for their decision.
     pub queue: usize,
     /// The least time between two batches of each view.

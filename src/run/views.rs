@@ -67,10 +67,10 @@ async fn start_milestones<G: Gateway>(
     let subjects = setup.subjects();
     let connection = setup.connect("milestones").await?;
     let snapshots = ObjectSnapshots::open(&connection, &subjects).await?;
-    let (hub, stop) = (hub.clone(), group.token());
+    let (hub, stop, every) = (hub.clone(), group.token(), setup.milestone_every);
     group.spawn("milestones", async move {
         let commits = subjects.commit();
-        Ok(milestones::keep((&hub, &commits), &snapshots, milestones::EVERY, &stop).await?)
+        Ok(milestones::keep((&hub, &commits), &snapshots, every, &stop).await?)
     });
     Ok(())
 }

@@ -87,20 +87,22 @@ fn of_people(read: &mut BTreeSet<String>) {
         },
     });
     keep::<AttentionItem>(read, ("attention", "attention-resolved"), &resolved);
-    let part = |file: &str, first: u64, last: u64| {
+    let part = |file: &str, (first, last): (u64, u64), messages: u64| {
         let digest = "ab".repeat(32);
         json!({
-            "file": file, "first": first, "last": last, "messages": last - first + 1,
-            "digest": digest,
+            "file": file, "first": first, "last": last, "messages": messages, "digest": digest,
         })
     };
     let manifest = json!({
         "v": 1, "market": "main",
-        "parts": [part("events-1.kassa", 1, 900), part("events-901.kassa", 901, 1_042)],
+        "parts": [
+            part("events-1.kassa", (1, 900), 900),
+            part("events-901.kassa", (901, 1_042), 142),
+        ],
         "end": {
             "commit": 1_040, "hash": "cd".repeat(32), "at_ms": NOON_MS, "position": 77,
         },
-        "commands": part("commands.kassa", 78, 80),
+        "commands": part("commands.kassa", (78, 80), 3),
     });
     keep::<Manifest>(read, ("manifest", "manifest"), &manifest);
 }

@@ -1,20 +1,20 @@
 //! What is typed to look at a market, on one node and on three.
 
-use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
 
-use kassa::nats::Intake;
-use kassa::port::{Commands, Log, Unanswered};
+use kassa::domain::Sequence;
+use kassa::nats::{Intake, ObjectSnapshots};
+use kassa::port::{Commands, Log, Snapshots, Tail, Unanswered};
 use kassa::run::Role;
 use kassa::view::OrderView;
+use kassa::wire::{Commit, Milestone, rfc3339};
 use serde_json::Value;
 use tokio::process::Command;
 
 use crate::support::buyers::Buyer;
 use crate::support::paying::{place, seen};
 use crate::support::shop::Shop;
-use crate::support::typed::{set_out, typed};
+use crate::support::typed::typed;
 use crate::support::{PROGRESS, eventually};
 
 const ROLES: [Role; 6] = [
@@ -49,7 +49,8 @@ async fn same_from_file(url: &str, file: &str, arguments: &[&str]) {
     assert_eq!(without(server), without(kept), "{arguments:?}");
 }
 
-async fn looks_back(shop: Shop) {
+async fn looks_back(mut shop: Shop) {
+    shop.setup.milestone_every = 5;
     let url = shop.nats.url();
     let roles = shop.start(&ROLES).await;
     let client = shop.client().await;
@@ -74,7 +75,8 @@ async fn looks_back(shop: Shop) {
 
     let file = shop.nats.folder.path().join("log.kassa");
     let file = file.to_str().unwrap();
-    interrupted_archives(&url, file).await;
+    let (exit, said) = says(&url, &["replay", "--into", file]).await;
+    assert_eq!(exit, 0, "{said}");
     let last = shop.events().await.last(&shop.subjects.commit()).await.unwrap().unwrap();
     let last = last.sequence.to_string();
     for arguments in [
@@ -89,6 +91,7 @@ async fn looks_back(shop: Shop) {
     ] {
         same_from_file(&url, file, arguments).await;
     }
+    from_milestones(&shop, file).await;
     let history = typed(&url, &["events", "history", &given_back]).await;
     assert!(history["steps"].to_string().contains("ada decided on refund_failed: discard"));
     let (exit, doctor) = says(&url, &["doctor"]).await;
@@ -99,21 +102,29 @@ async fn looks_back(shop: Shop) {
     roles.stop(PROGRESS).await;
 }
 
-/// An archive that is killed while it is written is none, and harms no later one.
-async fn interrupted_archives(url: &str, file: &str) {
-    for pause in [1, 10, 20, 40, 80] {
-        let mut archive = set_out(url, &["replay", "--into", file]);
-        tokio::time::sleep(Duration::from_millis(pause)).await;
-        archive.kill().await.unwrap();
-        if Path::new(file).exists() {
-            // It was done before it was killed.
-            std::fs::remove_file(file).unwrap();
-        }
+/// The whole shop at every commit: a server begins at the milestone before it, a file at the start.
+async fn from_milestones(shop: &Shop, file: &str) {
+    let connection = shop.connect("looks").await;
+    let snapshots = ObjectSnapshots::open(&connection, &shop.subjects).await.unwrap();
+    eventually("there are milestones", PROGRESS, async || {
+        let names = snapshots.names().await.unwrap();
+        (2 < names.iter().filter_map(|name| Milestone::place(name)).count()).then_some(())
+    })
+    .await;
+    let url = shop.nats.url();
+    let events = shop.events().await;
+    let end = events.end().await.unwrap();
+    let mut tail = events.follow(&shop.subjects.commit(), Sequence::START).await.unwrap();
+    let mut commits = Vec::new();
+    while 0 < tail.remaining() {
+        commits.extend(tail.next(256).await.unwrap());
     }
-    let (exit, said) = says(url, &["replay", "--into", file]).await;
-    assert_eq!(exit, 0, "{said}");
-    let proved = typed(url, &["verify", "--from-file", file]).await;
-    assert_eq!(proved["violations_total"], 0, "{proved}");
+    for entry in commits.iter().filter(|entry| entry.sequence < end).step_by(3) {
+        let at = entry.sequence.to_string();
+        same_from_file(&url, file, &["at", &at, "summary"]).await;
+        let made = Commit::decode(&entry.payload).unwrap().head.at;
+        same_from_file(&url, file, &["at", &rfc3339(made), "summary"]).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

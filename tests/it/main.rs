@@ -15,6 +15,8 @@ mod duel;
 #[cfg(test)]
 mod followers;
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod looking;
 #[cfg(test)]
 mod lost_answers;
@@ -22,6 +24,8 @@ mod lost_answers;
 mod payer;
 #[cfg(test)]
 mod permissions;
+#[cfg(test)]
+mod provisioning;
 #[cfg(test)]
 mod rebuilds;
 #[cfg(test)]

@@ -14,14 +14,17 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Whether the server cannot make this change. Source: nats-server 2.15,
-    /// `configUpdateCheck` in `stream.go`.
+    /// Whether the server cannot make this change. Source: nats-server 2.15.1, asked by a test for
+    /// every field in which it refuses something.
     #[must_use]
     pub fn is_fixed(&self) -> bool {
         match self.field.as_str() {
-            "storage" | "retention" | "max_consumers" | "mirror" => true,
+            "storage" | "persist_mode" | "allow_msg_counter" | "mirror" => true,
+            "retention" => [&self.wanted, &self.found].contains(&&json!("workqueue")),
             // May be turned on, never off.
-            "deny_delete" | "deny_purge" | "allow_msg_ttl" | "sealed" => self.found == json!(true),
+            "deny_delete" | "deny_purge" | "allow_msg_ttl" | "allow_msg_schedules" | "sealed" => {
+                self.found == json!(true)
+            }
             _ => false,
         }
     }

@@ -163,6 +163,7 @@ pub(crate) fn setup(url: &str, gateway: Arc<Connector>) -> Setup<Connector> {
         policy: Policy::default(),
         bounds: Bounds::default(),
         snapshot_every: 1_000,
+        milestone_every: kassa::role::milestones::EVERY,
         queue: 8_192,
         pace: Paces::default(),
         feed: Encoding::Json,
