@@ -31,7 +31,7 @@ pub enum FetchError {
         /// The processor.
         arch: &'static str,
     },
-    /// Neither pip nor uv could fetch it.
+    /// pip could not fetch it.
     #[error("{tried} could not fetch it: {output}")]
     Download {
         /// What was tried.

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use clap::CommandFactory;
+
 use super::source::{files, relative, sources};
 use super::{project, report};
 
@@ -171,6 +173,26 @@ fn documents_and_sources_name_no_place_of_one_machine() -> io::Result<()> {
         for place in PLACES.iter().filter(|place| text.contains(**place)) {
             faults.push(format!("{path}: names {place}"));
         }
+    }
+    report(faults);
+    Ok(())
+}
+
+#[test]
+fn every_command_has_a_row_in_the_readme() -> io::Result<()> {
+    let readme = fs::read_to_string(project().join("README.md"))?;
+    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `kassa ")).collect();
+    let mut faults = Vec::new();
+    for command in kassa::cli::Arguments::command().get_subcommands() {
+        let name = command.get_name();
+        let of_it = rows.iter().filter(|row| row.contains(&format!("`kassa {name}")));
+        let row: String = of_it.copied().collect();
+        if row.is_empty() {
+            faults.push(format!("README.md: no row for `kassa {name}`"));
+        }
+        let nested = command.get_subcommands().map(clap::Command::get_name);
+        let missing = nested.filter(|nested| *nested != "help" && !row.contains(nested));
+        faults.extend(missing.map(|nested| format!("README.md: `kassa {name}` lacks {nested}")));
     }
     report(faults);
     Ok(())
