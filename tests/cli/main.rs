@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod attention;
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod dev;
 #[cfg(test)]
 mod history;

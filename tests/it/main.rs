@@ -4,6 +4,10 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a test that counts wrong has failed")]
 
 #[cfg(test)]
+mod bundles;
+#[cfg(test)]
+mod commands_anew;
+#[cfg(test)]
 mod committer_killed;
 #[cfg(test)]
 mod contract;
@@ -15,11 +19,17 @@ mod duel;
 #[cfg(test)]
 mod followers;
 #[cfg(test)]
+mod holds;
+#[cfg(test)]
 mod lost_answers;
+#[cfg(test)]
+mod overload;
 #[cfg(test)]
 mod payer;
 #[cfg(test)]
 mod permissions;
+#[cfg(test)]
+mod poison;
 #[cfg(test)]
 mod rebuilds;
 #[cfg(test)]
@@ -31,7 +41,11 @@ mod retries;
 #[cfg(test)]
 mod server_faults;
 #[cfg(test)]
+mod snapshots;
+#[cfg(test)]
 mod storm;
+#[cfg(test)]
+mod strays;
 #[cfg(test)]
 mod stripe;
 #[cfg(test)]
