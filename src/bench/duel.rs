@@ -84,12 +84,26 @@ impl DuelReport {
     /// Whether every buyer got one true answer, and every unit that could be sold was, once.
     #[must_use]
     pub fn is_fair(&self) -> bool {
-        let Self { unanswered, untrue, decided_again, missold, still_held, .. } = self;
-        [unanswered, untrue, decided_again, missold, still_held]
+        // Named one by one: a count that is added later has to be judged as well.
+        let Self {
+            buyers,
+            stock,
+            accepted,
+            rejected,
+            waiting_when_killed: _,
+            recovered_after_ms: _,
+            unanswered,
+            untrue,
+            decided_again,
+            missold,
+            still_held,
+            violations,
+        } = self;
+        [unanswered, untrue, decided_again, missold, still_held, violations]
             .into_iter()
             .all(|count| *count == 0)
-            && self.accepted == self.stock.min(self.buyers)
-            && self.accepted.saturating_add(self.rejected) == self.buyers
+            && accepted == stock.min(buyers)
+            && accepted.saturating_add(*rejected) == *buyers
     }
 }
 
@@ -292,4 +306,39 @@ async fn decisions(
         }
     }
     Ok(decided)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_went_wrong_is_called_fair() {
+        let fair = DuelReport {
+            buyers: 10,
+            stock: 3,
+            accepted: 3,
+            rejected: 7,
+            waiting_when_killed: 9,
+            recovered_after_ms: 4_000,
+            ..DuelReport::default()
+        };
+        assert!(fair.is_fair());
+        let wrong: [fn(&mut DuelReport); 9] = [
+            |report| report.accepted = 4,
+            |report| report.accepted = 2,
+            |report| report.rejected = 6,
+            |report| report.unanswered = 1,
+            |report| report.untrue = 1,
+            |report| report.decided_again = 1,
+            |report| report.missold = 1,
+            |report| report.still_held = 1,
+            |report| report.violations = 1,
+        ];
+        for spoil in wrong {
+            let mut report = fair.clone();
+            spoil(&mut report);
+            assert!(!report.is_fair(), "{report:?}");
+        }
+    }
 }

@@ -22,7 +22,7 @@ use crate::domain::{
     Amount, Command, Market, OrderId, OrderLine, PaymentResult, PlaceOrder, Policy, Quantity,
     RecordPayment, Source, Token,
 };
-use crate::engine::{self, drive};
+use crate::engine::{self, drive, verify_log};
 use crate::nats::JsLog;
 use crate::port::{AnswerTo, Arrived, Clock, ReadError, Replies, SystemClock, new_uuid};
 use crate::role::committer::{Bounds, Committer, Rules, open};
@@ -66,12 +66,20 @@ pub async fn bench_engine(options: &EngineOptions) -> anyhow::Result<EngineRepor
         decide: Market::decide,
         snapshot_every: u64::MAX,
     };
-    let mut committer = Committer::new(state, rules, subjects, (SystemClock, feed.clone()), None);
+    let outlet = (SystemClock, feed.clone());
+    let mut committer = Committer::new(state, rules, subjects.clone(), outlet, None);
     drive(&mut committer, &mut feed.clone(), &events, &abort).await?;
     answering.abort();
     let report = feed.report()?;
+    let begun = Instant::now();
+    let verified = verify_log(&events, &subjects, |_| {}).await?;
     world.stop().await;
-    Ok(report)
+    Ok(EngineReport {
+        oversold: verified.oversold,
+        verified_in_s: begun.elapsed().as_secs_f64(),
+        violation: verified.violations.first().map(ToString::to_string),
+        ..report
+    })
 }
 
 /// Commands in, answers out.
@@ -158,6 +166,9 @@ impl Feed {
             orders_per_s: super::report::per(orders.confirmed, seconds),
             confirmed: orders.confirmed,
             latency: Summary::of(&orders.took),
+            oversold: 0,
+            verified_in_s: 0.0,
+            violation: None,
         })
     }
 }

@@ -105,6 +105,7 @@ fn report(
     // A rejected order is one command, a confirmed or declined one is followed by its payment.
     let paid = observed.confirmed.saturating_add(observed.cancelled);
     let commands = paid.saturating_mul(2).saturating_add(observed.rejected);
+    let ended = paid.saturating_add(observed.rejected);
     let orders_per_s = per(observed.confirmed.saturating_add(observed.rejected), seconds);
     Report {
         orders_per_s,
@@ -114,6 +115,7 @@ fn report(
         confirmed: observed.confirmed,
         rejected: observed.rejected,
         cancelled: observed.cancelled,
+        unfinished: seen.placed.saturating_sub(ended),
         sent_again: seen.sent_again,
         oversold: verified.oversold,
         commits: observed.commits,

@@ -60,6 +60,8 @@ pub struct Report {
     pub rejected: u64,
     /// Orders cancelled.
     pub cancelled: u64,
+    /// Orders that came to no end in time; the percentiles know nothing of them.
+    pub unfinished: u64,
     /// Commands that were sent again because no answer came.
     pub sent_again: u64,
     /// Units sold that were not there, by the verifier's own books.
@@ -91,6 +93,12 @@ pub struct EngineReport {
     pub latency: Summary,
     /// Orders confirmed.
     pub confirmed: u64,
+    /// Units sold that were not there, by the verifier's own books.
+    pub oversold: u64,
+    /// How long the verifier took over the whole log. Units: seconds.
+    pub verified_in_s: f64,
+    /// What the verifier found first; none when all is well.
+    pub violation: Option<String>,
 }
 
 /// The most memory this process had. Units: MB.

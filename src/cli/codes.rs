@@ -68,6 +68,10 @@ codes! {
         "read what the server says; `kassa doctor` looks closer";
     Permission = "KASSA-PERMISSION", PERMISSION,
         "use credentials that may use this subject, or have the account allow it";
+    Clock = "KASSA-CLOCK", UNAVAILABLE,
+        "have this machine's time kept (chrony, systemd-timesyncd), or the server's";
+    CommandsBehind = "KASSA-COMMANDS-BEHIND", CONFLICT,
+        "make the command stream anew behind the log's position: see the code's page";
     StreamDrift = "KASSA-STREAM-DRIFT", CHECK_FAILED,
         "look with `kassa streams diff`, then run `kassa streams apply`";
     StreamUnchangeable = "KASSA-STREAM-UNCHANGEABLE", CONFLICT,

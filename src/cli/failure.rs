@@ -11,6 +11,7 @@ use crate::gateway::{LedgerError, StripeSettingsError};
 use crate::nats::provision::{AssetError, ProvisionError};
 use crate::nats::{ApiError, ConnectError};
 use crate::port::{CommitError, GatewayError, LeaseError, ReadError, Unanswered};
+use crate::role::committer::CannotAct;
 use crate::role::rebuild::BehindError;
 use crate::role::restore::RestoreError;
 use crate::server::{FindError, PortError, StartError};
@@ -171,10 +172,7 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
         return Some(Code::StreamUnchangeable);
     }
     if let Some(error) = error.downcast_ref::<ReadError>() {
-        return Some(match error {
-            ReadError::Unavailable(_) => Code::NatsSilent,
-            ReadError::Broken(_) => Code::StreamUnreadable,
-        });
+        return Some(of_reading(error));
     }
     if let Some(error) = error.downcast_ref::<Unanswered>() {
         return Some(match error {
@@ -189,8 +187,17 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
         match error {
             EngineError::Defect { .. } => return Some(Code::LogDefect),
             EngineError::Refused(_) => return Some(Code::CommitRefused),
-            EngineError::Read(_) => {}
+            EngineError::Denied(_) => return Some(Code::Permission),
+            EngineError::Read(error) => return Some(of_reading(error)),
         }
+    }
+    if let Some(error) = error.downcast_ref::<CannotAct>() {
+        return match error {
+            CannotAct::Engine(error) => code_of(error),
+            CannotAct::Clock { .. } => Some(Code::Clock),
+            CannotAct::CommandsBehind { .. } => Some(Code::CommandsBehind),
+            CannotAct::Reader(_) => Some(Code::Failure),
+        };
     }
     if error.is::<DecodeError>() {
         return Some(Code::LogDefect);
@@ -231,6 +238,13 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
         };
     }
     rarer(error)
+}
+
+const fn of_reading(error: &ReadError) -> Code {
+    match error {
+        ReadError::Unavailable(_) => Code::NatsSilent,
+        ReadError::Broken(_) => Code::StreamUnreadable,
+    }
 }
 
 fn rarer(error: &(dyn std::error::Error + 'static)) -> Option<Code> {

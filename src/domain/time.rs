@@ -46,6 +46,12 @@ impl Timestamp {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
+    /// How far apart two moments are, whichever comes first.
+    #[must_use]
+    pub const fn apart(self, other: Self) -> Duration {
+        Duration::from_millis(self.0.abs_diff(other.0))
+    }
+
     /// The minute this moment lies in, counted from the same origin.
     #[must_use]
     pub const fn minute(self) -> u64 {

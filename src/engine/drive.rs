@@ -6,6 +6,7 @@ use std::pin::Pin;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::lease::MayNotLead;
 use super::settle::{Settled, settle};
 use crate::domain::Sequence;
 use crate::port::{Batch, BoxError, CommitError, Committed, Log, ReadError};
@@ -112,6 +113,9 @@ pub enum Error {
     /// Trying again may help: the server is away.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// These credentials may not act.
+    #[error(transparent)]
+    Denied(#[from] MayNotLead),
     /// The server refuses what it is sent.
     #[error("the log refuses the commit")]
     Refused(#[source] BoxError),

@@ -1,18 +1,18 @@
 //! A follower of the log: folds commits, writes what follows from them beside its position.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
 use tokio::time::Instant;
 
 use super::drive::{Error, Machine};
+use super::pace::Pace;
 use super::settle::{Settled, settle};
 use crate::domain::{Address, Sequence};
 use crate::port::{Batch, BoxError, CommitError, Committed, Log, Message, Tail};
-use crate::wire::{Commit, Position, Subjects};
+use crate::wire::{Commit, Hash, Position, Reflected, Subjects};
 
 /// What folding one commit leads to, and what has to be known before.
 pub trait Projection: Send + Sync {
@@ -117,37 +117,6 @@ pub struct Output<L> {
     pub pace: Pace,
 }
 
-/// The least time between two batches, from quiet to busy.
-///
-/// A batch costs the server two to three milliseconds whatever is in it, and keys that change
-/// again meanwhile are written once. So a quiet view follows closely, a busy one in larger steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
-    /// After a batch that reflects next to nothing.
-    pub quiet: Duration,
-    /// After a batch that reflects [`Pace::BUSY`] events or more.
-    pub busy: Duration,
-}
-
-impl Pace {
-    /// Events behind one batch that make a view busy: some four hundred orders.
-    pub const BUSY: u32 = 2_000;
-
-    /// The same pace always.
-    #[must_use]
-    pub const fn steady(pace: Duration) -> Self {
-        Self { quiet: pace, busy: pace }
-    }
-
-    /// The time to wait after a batch that reflects so many events.
-    #[must_use]
-    pub fn after(&self, events: usize) -> Duration {
-        let share = u32::try_from(events).unwrap_or(Self::BUSY).min(Self::BUSY);
-        let more = self.busy.saturating_sub(self.quiet).saturating_mul(share);
-        self.quiet.saturating_add(more.checked_div(Self::BUSY).unwrap_or_default())
-    }
-}
-
 /// Messages in one batch, its position included. The server allows 1,000.
 const MESSAGES_MAX: usize = 1_000;
 
@@ -163,6 +132,8 @@ const OWED_MAX: usize = 4 * MESSAGES_MAX;
 pub struct Input {
     /// Where it stands.
     pub sequence: Sequence,
+    /// Its hash.
+    pub hash: Hash,
     /// What it says.
     pub commit: Arc<Commit>,
     /// How many commits were still to come when it was read.
@@ -179,6 +150,8 @@ pub struct Follower<P, L> {
     fence: Sequence,
     /// How far it is folded, ahead of the position.
     folded: Sequence,
+    /// Commits that are folded and that the position does not reflect yet.
+    ahead: VecDeque<(Sequence, Hash)>,
     flight: Option<Position>,
     next_batch: Instant,
     /// Events folded since the last batch.
@@ -271,6 +244,7 @@ pub async fn open<P: Projection, L: Log>(
         position: Position { event_seq: start, ..Position::default() },
         fence: Sequence::START,
         folded: start,
+        ahead: VecDeque::new(),
         flight: None,
         next_batch: now,
         events: 0,
@@ -322,7 +296,7 @@ impl<P: Projection, L: Log> Machine for Follower<P, L> {
     }
 
     async fn take_in(&mut self, inputs: Vec<Input>) -> Result<(), Error> {
-        for Input { sequence, commit, remaining } in inputs {
+        for Input { sequence, hash, commit, remaining } in inputs {
             self.load(sequence, &commit).await?;
             let first = self.folded == self.position.event_seq;
             let skip = if first { self.position.event_index } else { 0 };
@@ -330,6 +304,7 @@ impl<P: Projection, L: Log> Machine for Follower<P, L> {
                 .fold(sequence, skip, &commit)
                 .map_err(|error| Error::defect(sequence, error))?;
             self.folded = sequence;
+            self.ahead.push_back((sequence, hash));
             self.events = self.events.saturating_add(commit.events.len());
             if remaining == 0 {
                 self.projection.caught_up();
@@ -359,6 +334,11 @@ impl<P: Projection, L: Log> Machine for Follower<P, L> {
                 (position.event_seq.max(Sequence(sequence.0.saturating_sub(1))), 0)
             }
         };
+        while let Some((sequence, hash)) =
+            self.ahead.pop_front_if(|(sequence, _)| *sequence <= position.event_seq)
+        {
+            position.commit = Some(Reflected { sequence, hash: hash.to_string() });
+        }
         let batch = self.batch_of(&position, taken.messages);
         self.flight = Some(position);
         self.next_batch = Instant::now() + self.output.pace.after(std::mem::take(&mut self.events));

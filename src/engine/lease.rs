@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
-use crate::port::{Lease, LeaseError};
+use crate::port::{BoxError, Lease, LeaseError};
 
 /// How often a lease is renewed. It lasts three times as long, so that two lost renewals are
 /// survived.
@@ -29,18 +30,42 @@ pub struct Candidate<L> {
     pub holder: String,
 }
 
+/// These credentials may not take the lease.
+#[derive(Debug, thiserror::Error)]
+#[error("the lease {key} cannot be taken")]
+pub struct MayNotLead {
+    /// Which lease.
+    pub key: String,
+    /// Why.
+    #[source]
+    pub source: BoxError,
+}
+
 impl<L: Lease> Candidate<L> {
     /// Waits until the lease is ours, and returns its revision.
-    pub async fn acquire(&self) -> u64 {
+    ///
+    /// # Errors
+    ///
+    /// [`MayNotLead`]: waiting does not mend that.
+    pub async fn acquire(&self) -> Result<u64, MayNotLead> {
+        let mut said = false;
         loop {
             match self.lease.acquire(&self.key, &self.holder).await {
-                Ok(revision) => return revision,
+                Ok(revision) => return Ok(revision),
                 Err(LeaseError::Taken) => {
                     if self.lease.freed(&self.key).await.is_err() {
                         tokio::time::sleep(PAUSE).await;
                     }
                 }
-                Err(LeaseError::Unavailable(_)) => tokio::time::sleep(PAUSE).await,
+                Err(LeaseError::Denied(source)) => {
+                    return Err(MayNotLead { key: self.key.clone(), source });
+                }
+                Err(LeaseError::Unavailable(cause)) => {
+                    if !std::mem::replace(&mut said, true) {
+                        warn!(key = self.key, %cause, "the lease cannot be reached; waiting");
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
         }
     }
@@ -70,7 +95,8 @@ impl<L: Lease> Candidate<L> {
                 }
                 // The server is away; ours or not, nobody else can have it yet.
                 Ok(Err(LeaseError::Unavailable(_))) if Instant::now() < believed_until => {}
-                Ok(Err(LeaseError::Taken | LeaseError::Unavailable(_))) | Err(_) => {
+                Ok(Err(LeaseError::Taken | LeaseError::Denied(_) | LeaseError::Unavailable(_)))
+                | Err(_) => {
                     abort.cancel();
                     return;
                 }

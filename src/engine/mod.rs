@@ -7,6 +7,8 @@ mod alias;
 mod drive;
 mod follower;
 mod lease;
+mod pace;
+mod place;
 mod reader;
 mod settle;
 #[cfg(test)]
@@ -15,10 +17,10 @@ mod verify;
 
 pub use alias::{Aliases, Live, Moves, PointError};
 pub use drive::{Ended, Error, Machine, Source, drive};
-pub use follower::{
-    Follower, Input, Output, Pace, Projection, ProjectionError, Reached, Taken, open,
-};
-pub use lease::Candidate;
+pub use follower::{Follower, Input, Output, Projection, ProjectionError, Reached, Taken, open};
+pub use lease::{Candidate, MayNotLead};
+pub use pace::Pace;
+pub use place::stands;
 pub use reader::{ViewReader, Watch};
 pub use settle::{Settled, settle};
 pub use verify::{Progress, verify_kept, verify_log, verify_log_and_commands};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
 
 use super::drive::Error;
 use crate::domain::Sequence;
@@ -45,6 +46,23 @@ pub async fn settle<L: Log>(
     fence: Sequence,
     abort: &CancellationToken,
 ) -> Result<Settled, Error> {
+    let subject = batch.head().map(|head| head.subject.as_str()).unwrap_or_default();
+    // Until it is settled nothing is decided, and people should not have to guess why.
+    warn!(subject, "no answer to a write; finding out what became of it");
+    let settled = find_out(log, (batch, claim), fence, abort).await;
+    match &settled {
+        Ok(settled) => info!(subject, ?settled, "it is known what became of the write"),
+        Err(error) => warn!(subject, %error, "what became of the write was not found out"),
+    }
+    settled
+}
+
+async fn find_out<L: Log>(
+    log: &L,
+    (batch, claim): (&Batch, &Batch),
+    fence: Sequence,
+    abort: &CancellationToken,
+) -> Result<Settled, Error> {
     let mut pauses = PAUSES.into_iter();
     loop {
         let subject = batch.head().map(|head| head.subject.as_str()).unwrap_or_default();
@@ -55,7 +73,10 @@ pub async fn settle<L: Log>(
                 }
                 match log.commit(claim).await {
                     Ok(committed) => return Ok(claimed(batch, claim, committed)),
-                    // Something is there by now: look again.
+                    Err(CommitError::Fenced) if is_shut_out(log, batch, fence).await? => {
+                        return Ok(Settled::Never);
+                    }
+                    // Something is there by now, or on its way: look again.
                     Err(CommitError::Fenced | CommitError::Unknown(_)) => {}
                     Err(CommitError::Busy { retry_after }) => tokio::time::sleep(retry_after).await,
                     Err(CommitError::Broken(source)) => return Err(Error::Refused(source)),
@@ -69,6 +90,27 @@ pub async fn settle<L: Log>(
             () = abort.cancelled() => return Ok(Settled::Aborted),
             () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+/// Whether a message that is no head stands where `batch` was to stand. No committer wrote it;
+/// neither the batch nor a claim to its place can ever be stored then.
+///
+/// The end is read before the head: a head that is still the fence afterwards is not what ended
+/// there. That the claim was refused proves nothing by itself, on three nodes a batch that is under
+/// way refuses it too. Should an old leader say so wrongly, whoever goes on reads the log anew and
+/// has to write a claim of its own first.
+async fn is_shut_out<L: Log>(log: &L, batch: &Batch, fence: Sequence) -> Result<bool, Error> {
+    let Some(expected) = batch.expected_end else { return Ok(false) };
+    let subject = batch.head().map(|head| head.subject.as_str()).unwrap_or_default();
+    let read = async {
+        let end = log.end().await?;
+        let head = log.last(subject).await?.map_or(Sequence::START, |head| head.sequence);
+        Ok(expected < end && head == fence)
+    };
+    match read.await {
+        Err(ReadError::Unavailable(_)) => Ok(false),
+        read => Ok(read?),
     }
 }
 

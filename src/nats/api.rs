@@ -67,11 +67,20 @@ pub(super) async fn call<T: DeserializeOwned>(
     function: &str,
     arguments: &impl Serialize,
 ) -> Result<T, ApiError> {
+    let mut headers = HeaderMap::new();
+    headers.insert("Nats-Required-Api-Level", API_LEVEL_MIN.to_string());
+    ask(connection, function, arguments, headers).await
+}
+
+async fn ask<T: DeserializeOwned>(
+    connection: &Connection,
+    function: &str,
+    arguments: &impl Serialize,
+    headers: HeaderMap,
+) -> Result<T, ApiError> {
     let subject = format!("$JS.API.{function}");
     let payload =
         serde_json::to_vec(arguments).map_err(|error| ApiError::Unavailable(error.into()))?;
-    let mut headers = HeaderMap::new();
-    headers.insert("Nats-Required-Api-Level", API_LEVEL_MIN.to_string());
     let violations = connection.violations();
     let request =
         async_nats::Request::new().payload(payload.into()).headers(headers).timeout(Some(TIMEOUT));
@@ -126,13 +135,9 @@ pub(super) async fn violated(mut violations: tokio::sync::watch::Receiver<String
 ///
 /// [`ApiError`]; `OldServer` below [`API_LEVEL_MIN`].
 pub async fn api_level(connection: &Connection) -> Result<u64, ApiError> {
-    let info: Value = match call(connection, "INFO", &serde_json::json!({})).await {
-        // An old server does not know the header, or refuses the level by this code.
-        Err(ApiError::Refused { code: codes::LEVEL_TOO_LOW, .. }) => {
-            return Err(ApiError::OldServer { found: 0 });
-        }
-        other => other?,
-    };
+    // Asked with the level that is needed, an old server would refuse to say its own.
+    let nothing = serde_json::json!({});
+    let info: Value = ask(connection, "INFO", &nothing, HeaderMap::new()).await?;
     let found = info.pointer("/api/level").and_then(Value::as_u64).unwrap_or(0);
     if found < API_LEVEL_MIN { Err(ApiError::OldServer { found }) } else { Ok(found) }
 }

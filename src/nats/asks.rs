@@ -1,5 +1,8 @@
 //! Requested commands: a subscription that only the active committer has.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -9,7 +12,7 @@ use tracing::warn;
 use super::connect::Connection;
 use super::replies::NatsReplies;
 use crate::domain::{Timestamp, TraceParent};
-use crate::port::{Arrived, Asks, Clock, ReadError, Replies};
+use crate::port::{Arrived, Asks, Came, Clock, ReadError, Replies};
 use crate::telemetry;
 use crate::wire::{Arrival, Encoding, Outcome, Subjects, headers, read_commands};
 
@@ -26,17 +29,14 @@ pub struct NatsAsks<C> {
     subjects: Subjects,
     clock: C,
     replies: NatsReplies,
+    /// Counts messages, for as long as their answers are gathered.
+    messages: Arc<AtomicU64>,
 }
 
 impl<C: Clock> NatsAsks<C> {
     /// The requested commands of the market of `subjects`.
-    pub const fn new(
-        connection: Connection,
-        subjects: Subjects,
-        clock: C,
-        replies: NatsReplies,
-    ) -> Self {
-        Self { connection, subjects, clock, replies }
+    pub fn new(connection: Connection, subjects: Subjects, clock: C, replies: NatsReplies) -> Self {
+        Self { connection, subjects, clock, replies, messages: Arc::default() }
     }
 
     /// Hands on what has come; false when nobody takes it any more.
@@ -44,7 +44,8 @@ impl<C: Clock> NatsAsks<C> {
         let now = self.clock.now();
         let mut busy = Vec::new();
         for message in chunk {
-            for asked in read_ask(&message, &self.subjects, now) {
+            let came = Came::Asked(self.messages.fetch_add(1, Ordering::Relaxed));
+            for asked in read_ask(&message, &self.subjects, (now, came)) {
                 match arrived.try_send(asked) {
                     Ok(()) => {}
                     Err(TrySendError::Full(asked)) => {
@@ -101,7 +102,11 @@ impl<C: Clock> Asks for NatsAsks<C> {
     }
 }
 
-fn read_ask(message: &async_nats::Message, subjects: &Subjects, now: Timestamp) -> Vec<Arrived> {
+fn read_ask(
+    message: &async_nats::Message,
+    subjects: &Subjects,
+    (now, came): (Timestamp, Came),
+) -> Vec<Arrived> {
     let header =
         |name: &str| message.headers.as_ref()?.get(name).map(async_nats::HeaderValue::as_str);
     let content_type = header(headers::CONTENT_TYPE);
@@ -118,7 +123,7 @@ fn read_ask(message: &async_nats::Message, subjects: &Subjects, now: Timestamp) 
     // Whoever announced no encoding, or an unknown one, can at least read text.
     let encoding = content_type.and_then(Encoding::from_content_type).unwrap_or(Encoding::Json);
     let to = message.reply.as_ref().map(|reply| (reply.as_str(), encoding));
-    Arrived::all(read_commands(&arrival, subjects), to)
+    Arrived::all(read_commands(&arrival, subjects), came, to)
 }
 
 /// The message's trace; what is malformed is said and ignored.

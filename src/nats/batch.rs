@@ -11,7 +11,9 @@ use futures::StreamExt;
 use serde::Deserialize;
 use tokio::sync::watch;
 
+use super::api::ApiError;
 use super::codes;
+use super::connect::Connection;
 use crate::domain::Sequence;
 use crate::port::{Batch, BoxError, CommitError, Committed, Message};
 
@@ -24,6 +26,7 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) struct BatchPublisher {
     client: Client,
     losses: watch::Receiver<u64>,
+    violations: watch::Receiver<String>,
     /// Answers come here; a late one is told by its subject and thrown away.
     answers: Subscriber,
     inbox: String,
@@ -42,20 +45,20 @@ struct Answer {
 }
 
 impl BatchPublisher {
-    pub(super) async fn new(
-        client: Client,
-        losses: watch::Receiver<u64>,
-    ) -> Result<Self, async_nats::SubscribeError> {
+    pub(super) async fn new(connection: &Connection) -> Result<Self, async_nats::SubscribeError> {
+        let (losses, violations) = (connection.losses(), connection.violations());
+        let client = connection.client.clone();
         let inbox = client.new_inbox();
         let answers = client.subscribe(format!("{inbox}.*")).await?;
         let name = inbox.rsplit('.').next().unwrap_or_default().to_owned();
-        Ok(Self { client, losses, answers, inbox, name, sent: 0 })
+        Ok(Self { client, losses, violations, answers, inbox, name, sent: 0 })
     }
 
     /// Sends a batch and waits for its answer.
     pub(super) async fn publish(&mut self, batch: &Batch) -> Result<Committed, CommitError> {
         self.sent = self.sent.saturating_add(1);
         self.losses.mark_unchanged();
+        self.violations.mark_unchanged();
         let reply = format!("{}.{}", self.inbox, self.sent);
         let id = format!("{}-{}", self.name, self.sent);
         let mut headers = headers_of(batch, &id);
@@ -79,14 +82,19 @@ impl BatchPublisher {
             self.client.publish_with_reply_and_headers(subject, reply, headers, payload).await
         };
         sent.map_err(|error| CommitError::Unknown(error.into()))?;
-        let answer = self.answer(&reply).await?;
+        let answer = self.answer(&reply, batch).await?;
         read_answer(&answer, count)
     }
 
     /// Waits for the answer to the batch just sent, and for nothing longer than makes sense.
-    async fn answer(&mut self, reply: &str) -> Result<async_nats::Message, CommitError> {
+    async fn answer(
+        &mut self,
+        reply: &str,
+        batch: &Batch,
+    ) -> Result<async_nats::Message, CommitError> {
         let unknown = |why: &str| CommitError::Unknown(BoxError::from(why));
         let (answers, losses) = (&mut self.answers, &mut self.losses);
+        let violations = &mut self.violations;
         let answer = async {
             loop {
                 let message = answers.next().await?;
@@ -97,11 +105,35 @@ impl BatchPublisher {
         };
         tokio::select! {
             answer = answer => answer.ok_or_else(|| unknown("the connection is closed")),
+            // The server answers a forbidden message with an error on the connection, and its
+            // sender with nothing. A batch that lacks it is never stored.
+            subject = forbidden(violations, batch) => {
+                Err(CommitError::Broken(ApiError::Denied { subject }.into()))
+            }
             // What was sent may be stored, and its answer will never come.
             _ = losses.changed() => Err(unknown("the connection was lost")),
             () = tokio::time::sleep(COMMIT_TIMEOUT) => Err(unknown("no answer in time")),
         }
     }
+}
+
+/// Waits until the server says that a subject of the batch may not be used.
+async fn forbidden(violations: &mut watch::Receiver<String>, batch: &Batch) -> String {
+    loop {
+        if violations.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+        let violation = violations.borrow_and_update();
+        let mut subjects = batch.messages.iter().map(|message| &message.subject);
+        if let Some(subject) = subjects.find(|subject| names(&violation, subject)) {
+            return subject.clone();
+        }
+    }
+}
+
+/// Whether a violation is about this subject: the server writes it in quotation marks.
+fn names(violation: &str, subject: &str) -> bool {
+    violation.contains(&format!("\"{subject}\""))
 }
 
 /// The headers of each message, in order.

@@ -13,8 +13,6 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 pub(super) const STREAM_NOT_FOUND: u64 = 10059;
 /// No such message.
 pub(super) const NO_MESSAGE: u64 = 10037;
-/// The request needs a higher API level than the server has.
-pub(super) const LEVEL_TOO_LOW: u64 = 10185;
 /// JetStream is not enabled at all, or not for this account.
 pub(super) const NOT_ENABLED: [u64; 2] = [10076, 10039];
 

@@ -8,9 +8,11 @@ use async_nats::{HeaderMap, HeaderValue, StatusCode};
 use futures::StreamExt;
 use serde::Deserialize;
 
+use super::api::{ApiError, violated};
 use super::codes;
 use super::connect::Connection;
 use super::log::JsLog;
+use crate::domain::Timestamp;
 use crate::port::{BoxError, Lease, LeaseError, Log};
 use crate::wire::Subjects;
 
@@ -81,12 +83,14 @@ impl KvLease {
             .payload(holder.to_owned().into())
             .timeout(Some(TIMEOUT));
         let unavailable = |error: BoxError| LeaseError::Unavailable(error);
-        let message = self
-            .connection
-            .client
-            .send_request(subject, request)
-            .await
-            .map_err(|error| unavailable(error.into()))?;
+        let violations = self.connection.violations();
+        let message = tokio::select! {
+            answer = self.connection.client.send_request(subject.clone(), request) => answer,
+            () = violated(violations, &subject) => {
+                return Err(LeaseError::Denied(ApiError::Denied { subject }.into()));
+            }
+        };
+        let message = message.map_err(|error| unavailable(error.into()))?;
         if message.status == Some(StatusCode::NO_RESPONDERS) {
             return Err(unavailable("nobody answers for the bucket of leases".into()));
         }
@@ -122,6 +126,14 @@ impl Lease for KvLease {
 
     async fn renew(&self, key: &str, holder: &str, revision: u64) -> Result<u64, LeaseError> {
         self.write(key, holder, revision).await
+    }
+
+    async fn written(&self, key: &str) -> Result<Timestamp, LeaseError> {
+        let subject = Subjects::bucket_key(Subjects::lease_bucket(), key);
+        let found = self.log.last(&subject).await;
+        let found = found.map_err(|error| LeaseError::Unavailable(error.into()))?;
+        let held = found.filter(|entry| !entry.payload.is_empty());
+        held.map(|entry| entry.time).ok_or(LeaseError::Taken)
     }
 
     async fn release(&self, key: &str, revision: u64) -> Result<(), LeaseError> {

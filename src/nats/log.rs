@@ -42,8 +42,7 @@ impl JsLog {
     ///
     /// [`ReadError::Unavailable`] when the connection is closed.
     pub async fn open(connection: &Connection, stream: String) -> Result<Self, ReadError> {
-        let (client, losses) = (connection.client.clone(), connection.losses());
-        let publisher = BatchPublisher::new(client, losses)
+        let publisher = BatchPublisher::new(connection)
             .await
             .map_err(|error| ReadError::Unavailable(error.into()))?;
         let publisher = Arc::new(Mutex::new(publisher));

@@ -9,7 +9,7 @@ use tracing::warn;
 
 use super::connect::Connection;
 use crate::domain::TraceParent;
-use crate::port::{AnswerTo, Part, Replies};
+use crate::port::{AnswerTo, Came, Part, Replies};
 use crate::wire::{EncodingError, Outcome, headers};
 
 type Answers = Vec<(AnswerTo, Outcome)>;
@@ -87,9 +87,10 @@ async fn send(
     }
 }
 
-/// Answers to messages with several commands, until they are complete.
+/// Answers to messages with several commands, until they are complete: by where they go and by
+/// what they answer, for a sender may name one subject for all its messages.
 #[derive(Default)]
-struct Gathering(HashMap<String, Gathered>);
+struct Gathering(HashMap<(String, Came), Gathered>);
 
 struct Gathered {
     outcomes: Vec<Option<Outcome>>,
@@ -109,7 +110,8 @@ struct Complete {
 impl Gathering {
     /// Adds a part; gives all of them back when it was the last.
     fn add(&mut self, to: &AnswerTo, part: Part, outcome: Outcome) -> Option<Complete> {
-        let gathered = self.0.entry(to.subject.clone()).or_insert_with(|| Gathered {
+        let message = (to.subject.clone(), part.came);
+        let gathered = self.0.entry(message.clone()).or_insert_with(|| Gathered {
             outcomes: vec![None; part.of],
             missing: part.of,
             since: Instant::now(),
@@ -125,7 +127,7 @@ impl Gathering {
         if 0 < gathered.missing {
             return None;
         }
-        let Gathered { outcomes, trace, .. } = self.0.remove(&to.subject)?;
+        let Gathered { outcomes, trace, .. } = self.0.remove(&message)?;
         Some(Complete { outcomes: outcomes.into_iter().flatten().collect(), trace })
     }
 
@@ -139,10 +141,14 @@ impl Gathering {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Sequence;
     use crate::wire::Encoding;
 
     fn to(index: usize, trace: Option<&str>) -> (AnswerTo, Part) {
-        let part = Part { index, of: 2 };
+        part(Part { came: Came::Asked(1), index, of: 2 }, trace)
+    }
+
+    fn part(part: Part, trace: Option<&str>) -> (AnswerTo, Part) {
         let to = AnswerTo {
             subject: "_INBOX.a".to_owned(),
             encoding: Encoding::Json,
@@ -170,5 +176,35 @@ mod tests {
         assert_eq!(trace(Some(one), Some(other)), None);
         assert_eq!(trace(None, Some(one)), None);
         assert_eq!(trace(None, None), None);
+    }
+    /// Two arrays of one sender that wants all its answers on one subject.
+    #[test]
+    fn answers_to_two_messages_on_one_subject_are_told_apart() {
+        use Came::{Asked, Published};
+        let rows = [
+            ("of one length", (Asked(1), 2), (Asked(2), 2)),
+            ("of two lengths", (Asked(1), 2), (Asked(2), 3)),
+            ("asked and published", (Asked(1), 2), (Published(Sequence(1)), 2)),
+        ];
+        for (name, one, other) in rows {
+            let mut gathering = Gathering::default();
+            let mut complete = Vec::new();
+            // They are decided in turns.
+            for index in 0..3 {
+                for (came, of) in [one, other].into_iter().filter(|(_, of)| index < *of) {
+                    let (to, part) = part(Part { came, index, of }, None);
+                    let pause = u64::try_from(index).unwrap() + if came == one.0 { 10 } else { 20 };
+                    complete.extend(gathering.add(&to, part, Outcome::busy(None, pause)));
+                }
+            }
+            let told = complete.iter().map(|answer| {
+                let pauses = answer.outcomes.iter().map(|outcome| outcome.retry_after_ms.unwrap());
+                pauses.collect::<Vec<_>>()
+            });
+            let want = [(10, one.1), (20, other.1)]
+                .map(|(from, of)| (from..).take(of).collect::<Vec<u64>>());
+            assert_eq!(told.collect::<Vec<_>>(), want, "{name}");
+            assert!(gathering.0.is_empty(), "{name}");
+        }
     }
 }

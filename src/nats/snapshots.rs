@@ -1,12 +1,24 @@
 //! Snapshots in an object store.
 
-use async_nats::jetstream::object_store::{GetErrorKind, ObjectInfo, ObjectStore};
+use std::time::Duration;
+
+use async_nats::jetstream::object_store::{GetErrorKind, Object, ObjectInfo, ObjectStore};
 use futures::TryStreamExt;
 use tokio::io::AsyncReadExt;
 
 use super::connect::Connection;
 use crate::port::{SnapshotError, Snapshots};
 use crate::wire::Subjects;
+
+/// How long the next bytes of an object may take. Those of one that was replaced meanwhile are
+/// gone: they never come, and nobody says so.
+const STALLED: Duration = Duration::from_secs(3);
+
+/// How often an object is read that was replaced while it was read.
+const ATTEMPTS: usize = 3;
+
+/// Bytes asked for at once: a chunk of the store.
+const CHUNK: usize = 128 * 1024;
 
 /// The snapshots of one market.
 #[derive(Clone)]
@@ -26,15 +38,17 @@ impl ObjectSnapshots {
 
 impl Snapshots for ObjectSnapshots {
     async fn load(&self, name: &str) -> Result<Option<Vec<u8>>, SnapshotError> {
-        let mut object = match self.0.get(name).await {
-            Ok(object) => object,
-            Err(error) if error.kind() == GetErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(SnapshotError(error.into())),
-        };
-        let mut bytes = Vec::new();
-        // The client checks the digest of what it reads.
-        object.read_to_end(&mut bytes).await.map_err(|error| SnapshotError(error.into()))?;
-        Ok(Some(bytes))
+        for _ in 0..ATTEMPTS {
+            let mut object = match self.0.get(name).await {
+                Ok(object) => object,
+                Err(error) if error.kind() == GetErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(SnapshotError(error.into())),
+            };
+            if let Some(bytes) = read_whole(&mut object).await? {
+                return Ok(Some(bytes));
+            }
+        }
+        Err(SnapshotError("it is replaced faster than it can be read".into()))
     }
 
     async fn save(&self, name: &str, bytes: Vec<u8>) -> Result<(), SnapshotError> {
@@ -47,5 +61,20 @@ impl Snapshots for ObjectSnapshots {
         let objects: Result<Vec<ObjectInfo>, _> = listed.try_collect().await;
         let objects = objects.map_err(|error| SnapshotError(error.into()))?;
         Ok(objects.into_iter().map(|object| object.name).collect())
+    }
+}
+
+/// All bytes of an object; none when they stop coming.
+async fn read_whole(object: &mut Object) -> Result<Option<Vec<u8>>, SnapshotError> {
+    let mut bytes = Vec::new();
+    loop {
+        bytes.reserve(CHUNK);
+        // The client checks the digest of what it reads.
+        match tokio::time::timeout(STALLED, object.read_buf(&mut bytes)).await {
+            Ok(Ok(0)) => return Ok(Some(bytes)),
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return Err(SnapshotError(error.into())),
+            Err(_) => return Ok(None),
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use super::log::BoxError;
+use crate::domain::Timestamp;
 
 /// A set of leases that expire unless they are renewed.
 ///
@@ -32,6 +33,13 @@ pub trait Lease: Clone + Send + Sync + 'static {
         revision: u64,
     ) -> impl Future<Output = Result<u64, LeaseError>> + Send;
 
+    /// When it was last taken or renewed, by the clock of whoever keeps leases.
+    ///
+    /// # Errors
+    ///
+    /// See [`LeaseError`]; `Taken` when nobody has it.
+    fn written(&self, key: &str) -> impl Future<Output = Result<Timestamp, LeaseError>> + Send;
+
     /// Gives it up, so that a standby need not wait for it to expire.
     ///
     /// # Errors
@@ -57,6 +65,9 @@ pub enum LeaseError {
     /// Somebody else has it.
     #[error("somebody else holds the lease")]
     Taken,
+    /// These credentials may not take it.
+    #[error("the lease may not be taken")]
+    Denied(#[source] BoxError),
     /// It cannot be told just now.
     #[error("the lease cannot be reached")]
     Unavailable(#[source] BoxError),

@@ -20,6 +20,6 @@ pub use gateway::{
 };
 pub use lease::{Lease, LeaseError};
 pub use log::{Batch, BoxError, CommitError, Committed, Entry, Log, Message, ReadError, Tail};
-pub use replies::{AnswerTo, Arrived, Asks, Commands, Part, Replies, Unanswered};
+pub use replies::{AnswerTo, Arrived, Asks, Came, Commands, Part, Replies, Unanswered};
 pub use snapshots::{SnapshotError, Snapshots};
 pub use webhook::{BadWebhook, Hint, WEBHOOK_BYTES_MAX, WEBHOOK_TOLERANCE_S};

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::log::{BoxError, ReadError};
 use crate::domain::market::Request;
-use crate::domain::{Command, CommandId, TraceParent};
+use crate::domain::{Command, CommandId, Sequence, TraceParent};
 use crate::wire::{Encoding, Outcome, Received};
 
 /// A command that waits for its decision.
@@ -39,10 +39,21 @@ pub struct AnswerTo {
 /// One of the answers to a message that held several commands: they go back together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
+    /// The message they came in. A sender may have two answers sent to one subject.
+    pub came: Came,
     /// Which one, from 0.
     pub index: usize,
     /// How many there are.
     pub of: usize,
+}
+
+/// A message, as whoever read it tells it from all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Came {
+    /// Requested: a number that its reader gave it.
+    Asked(u64),
+    /// Published: its place in the command stream.
+    Published(Sequence),
 }
 
 /// A way back to the senders.
@@ -54,17 +65,17 @@ pub trait Replies: Send + Sync + 'static {
 }
 
 impl Arrived {
-    /// The commands of one requested message, each with its part of the way back.
+    /// The commands of one message, each with its part of the way back.
     #[must_use]
-    pub fn all(received: Received, to: Option<(&str, Encoding)>) -> Vec<Self> {
+    pub fn all(received: Received, came: Came, to: Option<(&str, Encoding)>) -> Vec<Self> {
         let Received { requests, several } = received;
         let of = requests.len();
         let arrived = requests.into_iter().enumerate().map(|(index, request)| Self {
-            published: false,
+            published: matches!(came, Came::Published(_)),
             answer_to: to.map(|(subject, encoding)| AnswerTo {
                 subject: subject.to_owned(),
                 encoding,
-                part: several.then_some(Part { index, of }),
+                part: several.then_some(Part { came, index, of }),
                 trace: request.trace.clone(),
             }),
             request: Box::new(request),

@@ -10,10 +10,10 @@ use tracing::{info, warn};
 
 use super::follow::Hub;
 use crate::domain::Sequence;
-use crate::engine::{Error, Input, Source};
-use crate::port::{Log, ReadError, SnapshotError, Snapshots, Tail};
+use crate::engine::{Error, Input, Source, stands};
+use crate::port::{Log, ReadError, SnapshotError, Snapshots};
 use crate::view::Shop;
-use crate::wire::{Hash, Milestone};
+use crate::wire::Milestone;
 
 /// Events between two milestones: some 400 full commits, which are folded in a fraction of a
 /// second.
@@ -53,12 +53,7 @@ pub async fn before<L: Log>(
 /// Whether the commit that the milestone is of stands in the log.
 async fn is_of<L: Log>(log: &L, commits: &str, milestone: &Milestone) -> Result<bool, ReadError> {
     let place = milestone.shop.totals().event_seq;
-    let mut tail = log.follow(commits, Sequence(place.0.saturating_sub(1))).await?;
-    if tail.remaining() == 0 {
-        return Ok(false);
-    }
-    let first = tail.next(1).await?.into_iter().next().filter(|entry| entry.sequence == place);
-    Ok(first.is_some_and(|entry| Hash::of(&entry.payload) == milestone.commit))
+    stands(log, commits, place, |hash| hash == milestone.commit).await
 }
 
 /// Keeps milestones, `every` so many events, until told to stop.

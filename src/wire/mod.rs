@@ -37,7 +37,7 @@ pub use fingerprint::fingerprint_of;
 pub use ledger::Ledger;
 pub use milestone::Milestone;
 pub use outcome::{Outcome, OutcomeKind};
-pub use position::Position;
+pub use position::{Position, Reflected};
 pub use schema::{PayloadSchema, asyncapi, schemas};
 pub use snapshot::{BadSnapshot, FoldError, LOGIC, Snapshot};
 pub use subject::{InvalidMarketName, MarketName, Subjects};

@@ -9,7 +9,8 @@ use crate::domain::Sequence;
 /// A follower's place in the log.
 ///
 /// Shape: `{"event_seq": 1042, "event_index": 0, "epoch": 3, "number": 77, "nonce": "…"}`, JSON.
-/// A reader that needs at least sequence N waits until `event_seq` is N or more.
+/// A reader that needs at least sequence N waits until `event_seq` is N or more. `commit`, when it
+/// is there, is `{"sequence": 1041, "hash": "…"}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Position {
     /// The last commit that is wholly reflected.
@@ -23,13 +24,26 @@ pub struct Position {
     pub number: u64,
     /// Drawn anew at each opening, so that a follower that got no answer knows its own.
     pub nonce: String,
+    /// The last commit that is wholly reflected, by its content: what proves that this is of the
+    /// log it stands beside. Positions written before there was such a proof have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Reflected>,
+}
+
+/// A commit that is reflected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reflected {
+    /// Where it stands.
+    pub sequence: Sequence,
+    /// Its hash, as the next commit names it in `prev_hash`; 64 hexadecimal digits.
+    pub hash: String,
 }
 
 impl Position {
     /// Its bytes.
     #[must_use]
     pub fn encode(&self) -> Bytes {
-        // Integers and a string: there is nothing in it that could fail to encode.
+        // Integers and text: there is nothing in it that could fail to encode.
         serde_json::to_vec(self).unwrap_or_default().into()
     }
 

@@ -22,8 +22,6 @@ fn a_stranger_opens_a_shop_and_leaves_nothing_behind() {
     for word in ["API level", "50 SKUs", "committer", "order place MUG-01=2", "verify"] {
         assert!(dev.banner.contains(word), "{word} is not in\n{}", dev.banner);
     }
-    // Requirement: 3 s on an idle machine. The tests beside this one have theirs, too.
-    assert!(dev.open_after < Duration::from_secs(20), "{:?}", dev.open_after);
     let servers = children(dev.pid());
     assert!(!servers.is_empty());
     let address = dev.url.trim_start_matches("nats://").to_owned();
@@ -53,6 +51,55 @@ fn a_shop_that_opens_again_goes_on_from_its_data() {
     let verified = dev.tells(&["verify", "--quiet"]);
     assert_eq!((&verified["violations_total"], &verified["oversold"]), (&0.into(), &0.into()));
     assert_eq!(dev.interrupt().code(), Some(0));
+}
+
+/// Requirement: three seconds from the command to the banner. The tests beside this one have their
+/// own shops on the same machine, and may spoil a start or two, not every one.
+#[test]
+fn a_shop_is_open_within_three_seconds() {
+    let mut took = Vec::new();
+    for _ in 0..6 {
+        let dev = Dev::ephemeral();
+        took.push(dev.open_after);
+        assert_eq!(dev.interrupt().code(), Some(0));
+        if took.last().is_some_and(|took| *took < Duration::from_secs(3)) {
+            return;
+        }
+    }
+    panic!("never within three seconds: {took:?}");
+}
+
+/// Whoever sends commands stops first, whoever follows the log last, and what was done is handed
+/// over.
+#[test]
+fn a_shop_closes_in_order_and_hands_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let folder = folder.path().to_str().unwrap();
+        let arguments = ["--no-traffic", "--port-base", "0", "--data-dir", folder];
+        Dev::open(&[&arguments[..], &["--log-filter", "info"]].concat())
+    };
+    let dev = open();
+    let placed = dev.tells(&["order", "place", "MUG-01=3"]);
+    dev.says(&["order", "watch", placed["order_id"].as_str().unwrap()]);
+    let (status, said) = dev.interrupted();
+    assert_eq!(status, 0, "{said}");
+    let mut rest = said.as_str();
+    for step in ["closing", "group=\"payer\"", "group=\"committer\"", "handing over", "followers"] {
+        let at = rest.find(step);
+        rest = &rest[at.unwrap_or_else(|| panic!("{step} is not in its place in\n{said}"))..];
+    }
+    assert!(!said.contains("not finished in time"), "{said}");
+    let epoch = |banner: &str| {
+        let (_, after) = banner.split_once("epoch=").expect("it says which epoch it opened");
+        let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse::<u64>().unwrap()
+    };
+    // The lease was given back and the state was kept: the next one goes on at once.
+    let again = open();
+    assert!(again.banner.contains("going on from a snapshot"), "{}", again.banner);
+    assert_eq!(epoch(&again.banner), 2, "{}", again.banner);
+    assert_eq!(again.interrupt().code(), Some(0));
 }
 
 #[test]

@@ -5,6 +5,8 @@ mod attention;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod dev;
 #[cfg(test)]
 mod history;

@@ -1,6 +1,7 @@
 //! What can be wrong around it, and what is said then.
 
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -82,6 +83,64 @@ fn a_server_without_jetstream_is_named_as_such() {
     let (status, said) = Server::start(false, "").type_in(&["streams", "apply"]);
     assert_eq!(status, 6, "{said}");
     assert!(said.contains("KASSA-JETSTREAM-OFF"), "{said}");
+}
+
+/// As much of a server of another age as it takes to be asked for its API level.
+fn old_server(level: u64) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("nats://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            // A client that has read enough goes away.
+            let _ = serve_as_old(&stream.unwrap(), level);
+        }
+    });
+    url
+}
+
+fn serve_as_old(stream: &TcpStream, level: u64) -> std::io::Result<()> {
+    let (mut reader, mut writer) = (BufReader::new(stream), stream);
+    let info = json!({"server_id": "x", "version": "2.12.0", "headers": true,
+        "max_payload": 1_048_576});
+    writer.write_all(format!("INFO {info}\r\n").as_bytes())?;
+    let (mut line, mut subscription) = (String::new(), String::new());
+    while 0 < reader.read_line(&mut line)? {
+        let words: Vec<_> = line.split_whitespace().collect();
+        match words[..] {
+            ["PING"] => writer.write_all(b"PONG\r\n")?,
+            ["SUB", .., id] => id.clone_into(&mut subscription),
+            ["PUB" | "HPUB", subject, reply, .., length] => {
+                let mut payload = vec![0; length.parse::<usize>().unwrap() + 2];
+                reader.read_exact(&mut payload)?;
+                let asked = String::from_utf8_lossy(&payload);
+                let answer = if asked.contains("Nats-Required-Api-Level") {
+                    json!({"error": {"code": 412, "err_code": 10185,
+                        "description": "JetStream minimum api level required"}})
+                } else {
+                    assert_eq!(subject, "$JS.API.INFO");
+                    json!({"memory": 0, "storage": 0, "api": {"level": level}})
+                };
+                let answer = answer.to_string();
+                let line = format!("MSG {reply} {subscription} {}\r\n", answer.len());
+                writer.write_all(format!("{line}{answer}\r\n").as_bytes())?;
+            }
+            _ => {}
+        }
+        line.clear();
+    }
+    Ok(())
+}
+
+#[test]
+fn a_server_that_is_too_old_is_told_what_it_has_and_what_is_needed() {
+    let url = old_server(3);
+    for arguments in [["doctor"].as_slice(), &["streams", "diff"], &["run", "committer"]] {
+        let output = kassa(arguments).args(["--nats", &url]).output().unwrap();
+        let (status, said) = failure(&output);
+        assert_eq!(status, 6, "{arguments:?}: {said}");
+        assert!(said.contains("KASSA-SERVER-OLD"), "{arguments:?}: {said}");
+        assert!(said.contains("level is 3, at least 4"), "{arguments:?}: {said}");
+    }
 }
 
 #[test]

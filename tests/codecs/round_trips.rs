@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use kassa::domain::market::{Intent, LedgerEntry};
 use kassa::domain::{Address, CommandKind, Sequence, Timestamp};
 use kassa::wire::{
-    Arrival, Commit, CommitDraft, Encoding, Ledger, Outcome, OutcomeKind, Outgoing, Position,
-    SHAPES, Subjects, event_as_json, feed_message, fingerprint_of, kassa_type, read_commands,
-    write_command, write_commands,
+    Arrival, Commit, CommitDraft, Encoding, Hash, Ledger, Outcome, OutcomeKind, Outgoing, Position,
+    Reflected, SHAPES, Subjects, event_as_json, feed_message, fingerprint_of, kassa_type,
+    read_commands, write_command, write_commands,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -52,13 +52,18 @@ fn ledger() -> impl Strategy<Value = Ledger> {
 }
 
 fn position() -> impl Strategy<Value = Position> {
-    (sequence(), any::<(u32, u64, u64)>(), any::<String>()).prop_map(
-        |(event_seq, (event_index, epoch, number), nonce)| Position {
+    let commit = proptest::option::of((sequence(), any::<[u8; 32]>()));
+    let commit = commit.prop_map(|commit| {
+        commit.map(|(sequence, hash)| Reflected { sequence, hash: Hash(hash).to_string() })
+    });
+    (sequence(), any::<(u32, u64, u64)>(), any::<String>(), commit).prop_map(
+        |(event_seq, (event_index, epoch, number), nonce, commit)| Position {
             event_seq,
             event_index,
             epoch,
             number,
             nonce,
+            commit,
         },
     )
 }

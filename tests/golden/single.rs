@@ -11,8 +11,8 @@ use kassa::domain::{
     Shortfall, stock::StockDelta,
 };
 use kassa::wire::{
-    Arrival, Encoding, Ledger, Outcome, OutcomeKind, Outgoing, Position, Subjects, feed_message,
-    fingerprint_of, kassa_type, read_commands, write_command,
+    Arrival, Encoding, Hash, Ledger, Outcome, OutcomeKind, Outgoing, Position, Reflected, Subjects,
+    feed_message, fingerprint_of, kassa_type, read_commands, write_command,
 };
 use serde_json::{Value, json};
 
@@ -200,17 +200,25 @@ fn a_feed_message_is_written_as_it_was() {
 
 #[test]
 fn a_position_is_read_for_ever_and_written_as_it_was() {
-    let position = Position {
+    let bare = Position {
         event_seq: Sequence(1042),
         event_index: 3,
         epoch: 2,
         number: 77,
         nonce: "6f1d2c".to_owned(),
+        commit: None,
     };
-    let today = Golden::new("position", None, &position.encode(), json!(position));
-    let golden = same("position", "position", &today);
-    assert_eq!(Position::decode(&golden.bytes()).unwrap(), position);
-    none_unread("position", &["position".to_owned()].into());
+    let hash = Hash([0x2a; 32]).to_string();
+    let commit = Some(Reflected { sequence: Sequence(1041), hash });
+    let proved = Position { commit, ..bare.clone() };
+    let mut read = BTreeSet::new();
+    for (name, position) in [("position", bare), ("position-proved", proved)] {
+        let today = Golden::new("position", None, &position.encode(), json!(position));
+        let golden = same("position", name, &today);
+        assert_eq!(Position::decode(&golden.bytes()).unwrap(), position);
+        read.insert(name.to_owned());
+    }
+    none_unread("position", &read);
 }
 
 #[test]

@@ -17,15 +17,29 @@ const OTHERS: [Role; 2] = [Role::Payer, Role::Projector];
 /// Commits that go well before one goes wrong, so that there is a chain to continue.
 const GOOD: usize = 5;
 
+/// Units of each SKU: some are left when things go wrong, and none when it is over, so that both
+/// answers are at stake.
+const UNITS: i64 = 300;
+
+/// Buyers who are turned away before it is over.
+const TURNED_AWAY: usize = 20;
+
 /// Kills a committer under load at the first message it sends that `is` the one meant, with `act`
 /// happening to that message; a fresh one has to take over.
-async fn killed_at(mut is: impl FnMut(&Passing<'_>) -> bool + Send + 'static, act: Act) {
-    let shop = Shop::on_one_node().await;
-    let wire = Proxy::before(&shop.nats.url()).await;
+async fn killed_at(is: impl FnMut(&Passing<'_>) -> bool + Send + 'static, act: Act) {
+    Box::pin(killed_on(Shop::on_one_node().await, is, act)).await;
+}
+
+async fn killed_on(
+    shop: Shop,
+    mut is: impl FnMut(&Passing<'_>) -> bool + Send + 'static,
+    act: Act,
+) {
+    let wire = Proxy::before(&shop.nats.first_url()).await;
     let mut first = Child::committer(&wire.url());
     let others = shop.start(&OTHERS).await;
     let client = shop.client().await;
-    shop.fill(&client, 2, 100_000).await;
+    shop.fill(&client, 2, UNITS).await;
     let crowd = Crowd::start(&client, 20, 2);
     crowd.more(50, PROGRESS).await;
     let (pid, mut seen) = (first.pid(), 0);
@@ -37,6 +51,7 @@ async fn killed_at(mut is: impl FnMut(&Passing<'_>) -> bool + Send + 'static, ac
     first.ended().await;
     let _second = Child::committer(&shop.nats.url());
     crowd.more(50, PROGRESS).await;
+    crowd.turned_away(TURNED_AWAY, PROGRESS).await;
     let answers = crowd.stop().await;
     prove(&shop, &answers).await;
     others.stop(PROGRESS).await;
@@ -71,6 +86,12 @@ async fn killed_when_the_commit_is_stored_and_not_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_when_the_commit_is_stored_on_three_nodes_and_not_acknowledged() {
+    let is_last = |passing: &Passing<'_>| is_entry(passing) && passing.ends_batch();
+    Box::pin(killed_on(Shop::on_three_nodes().await, is_last, Act::Mute)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_when_the_commit_is_acknowledged_and_nobody_is_answered() {
     let is_answer = |passing: &Passing<'_>| {
         passing.connection == "kassa main committer intake" && passing.is_under("_INBOX")
@@ -81,11 +102,11 @@ async fn killed_when_the_commit_is_acknowledged_and_nobody_is_answered() {
 /// Kills the second committer while it opens the market after the first; a third has to take over.
 async fn killed_while_opening(act: Act) {
     let shop = Shop::on_one_node().await;
-    let wire = Proxy::before(&shop.nats.url()).await;
+    let wire = Proxy::before(&shop.nats.first_url()).await;
     let mut first = Child::committer(&shop.nats.url());
     let others = shop.start(&OTHERS).await;
     let client = shop.client().await;
-    shop.fill(&client, 2, 100_000).await;
+    shop.fill(&client, 2, UNITS).await;
     let crowd = Crowd::start(&client, 20, 2);
     crowd.more(50, PROGRESS).await;
     let mut second = Child::committer(&wire.url());
@@ -96,6 +117,7 @@ async fn killed_while_opening(act: Act) {
     second.ended().await;
     let _third = Child::committer(&shop.nats.url());
     crowd.more(50, PROGRESS).await;
+    crowd.turned_away(TURNED_AWAY, PROGRESS).await;
     let answers = crowd.stop().await;
     let truth = prove(&shop, &answers).await;
     let opened = if act == Act::Mute { 3 } else { 2 };

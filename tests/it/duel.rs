@@ -7,12 +7,16 @@ use crate::support::child::committer_command;
 use crate::support::nats::program;
 
 async fn fight(buyers: usize, skus: usize, stock: u32) -> DuelReport {
+    fight_on(Nodes::One, (buyers, skus, stock)).await
+}
+
+async fn fight_on(nodes: Nodes, (buyers, skus, stock): (usize, usize, u32)) -> DuelReport {
     crate::support::log();
     let folder = tempfile::tempdir().unwrap();
     let servers = Servers::Embedded(Embedded {
         program: program().await,
         folder: folder.path().to_path_buf(),
-        nodes: Nodes::One,
+        nodes,
         sync: Sync::Always,
     });
     let world = WorldOptions::new(servers, Vec::new());
@@ -57,4 +61,16 @@ async fn five_thousand_buyers_fight_for_the_last_unit() {
 async fn five_thousand_buyers_fight_for_a_hundred_baskets_of_three_skus() {
     let report = fight(5_000, 3, 100).await;
     assert_eq!((report.accepted, report.rejected), (100, 4_900));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_thousand_buyers_fight_for_a_hundred_units() {
+    let report = fight(5_000, 1, 100).await;
+    assert_eq!((report.accepted, report.rejected), (100, 4_900));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_buyers_fight_for_baskets_of_three_skus_on_three_nodes() {
+    let report = Box::pin(fight_on(Nodes::Three, (1_000, 3, 100))).await;
+    assert_eq!((report.accepted, report.rejected), (100, 900));
 }

@@ -11,7 +11,7 @@ use kassa::port::{Log, ReadError, Tail};
 use kassa::role::projector::Projector;
 use kassa::run::{Role, Running};
 use kassa::view::{MinuteView, OrderView, StockView, View};
-use kassa::wire::{Encoding, Position, Subjects, headers};
+use kassa::wire::{Encoding, Hash, Position, Subjects, headers};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::buyers::Crowd;
@@ -45,7 +45,7 @@ async fn followers_that_start_again_repeat_nothing_and_lose_nothing() {
     let shop = Shop::on_one_node().await;
     let roles = shop.start(&[Role::Committer, Role::Payer]).await;
     let client = shop.client().await;
-    shop.fill(&client, 3, 100_000).await;
+    shop.fill(&client, 3, 150).await;
     let crowd = Crowd::start(&client, 20, 3);
     for ends_in_order in [true, false, true, false] {
         let followers = shop.start(&[Role::Feed, Role::Projector, Role::Attention]).await;
@@ -57,6 +57,7 @@ async fn followers_that_start_again_repeat_nothing_and_lose_nothing() {
         }
     }
     let followers = shop.start(&[Role::Feed, Role::Projector]).await;
+    crowd.turned_away(20, PROGRESS).await;
     let answers = crowd.stop().await;
     let truth = prove(&shop, &answers).await;
     view_is_the_fold::<MinuteView>(&shop, &truth, "metrics").await;
@@ -99,6 +100,7 @@ async fn rebuilt<V: View>(truth: &Truth) -> HashMap<String, V> {
     let mut follower = open(projector, output, nonce, Sequence::START).await.unwrap();
     let inputs = truth.commits.iter().map(|(sequence, commit)| Input {
         sequence: *sequence,
+        hash: Hash::default(),
         commit: Arc::new(commit.clone()),
         remaining: 1,
     });

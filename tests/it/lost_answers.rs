@@ -16,6 +16,13 @@ const NOTICED: Duration = Duration::from_secs(15);
 /// How often each thing goes wrong.
 const TIMES: usize = 3;
 
+/// Units of each SKU: some are left when things go wrong, and none when it is over, so that both
+/// answers are at stake.
+const UNITS: i64 = 300;
+
+/// Buyers who are turned away before it is over.
+const TURNED_AWAY: usize = 20;
+
 struct Scene {
     shop: Shop,
     wire: Proxy,
@@ -26,12 +33,15 @@ struct Scene {
 impl Scene {
     /// A shop under load, its committer behind a wire.
     async fn set() -> Self {
-        let shop = Shop::on_one_node().await;
-        let wire = Proxy::before(&shop.nats.url()).await;
+        Self::set_on(Shop::on_one_node().await).await
+    }
+
+    async fn set_on(shop: Shop) -> Self {
+        let wire = Proxy::before(&shop.nats.first_url()).await;
         let committer = shop.start_via(&wire.url(), &[Role::Committer]).await;
         let others = shop.start(&[Role::Payer, Role::Projector]).await;
         let client = shop.client().await;
-        shop.fill(&client, 2, 100_000).await;
+        shop.fill(&client, 2, UNITS).await;
         let crowd = Crowd::start(&client, 20, 2);
         crowd.more(50, PROGRESS).await;
         Self { shop, wire, crowd, roles: [committer, others] }
@@ -44,6 +54,7 @@ impl Scene {
     }
 
     async fn end(self) {
+        self.crowd.turned_away(TURNED_AWAY, PROGRESS).await;
         let answers = self.crowd.stop().await;
         Box::pin(prove(&self.shop, &answers)).await;
         for roles in self.roles {
@@ -73,13 +84,24 @@ async fn the_answer_to_a_commit_is_lost() {
     scene.end().await;
 }
 
+/// Where a commit that is under way refuses the claim that settles it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_answer_to_a_commit_on_three_nodes_is_lost() {
+    let scene = Scene::set_on(Shop::on_three_nodes().await).await;
+    for _ in 0..TIMES {
+        scene.suffer(ends_commit, Act::Mute).await;
+    }
+    Box::pin(scene.end()).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_is_cut_in_the_middle() {
     let scene = Scene::set().await;
     for (is, act) in [
-        (is_head as fn(&Passing<'_>) -> bool, Act::Lose),
+        // First, while there is something left: without, a commit has nothing within.
+        (is_within_commit as fn(&Passing<'_>) -> bool, Act::Mute),
+        (is_head, Act::Lose),
         (is_head, Act::Half),
-        (is_within_commit, Act::Mute),
         (ends_commit, Act::Half),
         (ends_commit, Act::Lose),
     ] {

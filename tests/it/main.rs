@@ -4,6 +4,10 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a test that counts wrong has failed")]
 
 #[cfg(test)]
+mod bundles;
+#[cfg(test)]
+mod commands_anew;
+#[cfg(test)]
 mod committer_killed;
 #[cfg(test)]
 mod contract;
@@ -15,15 +19,21 @@ mod duel;
 #[cfg(test)]
 mod followers;
 #[cfg(test)]
+mod holds;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod looking;
 #[cfg(test)]
 mod lost_answers;
 #[cfg(test)]
+mod overload;
+#[cfg(test)]
 mod payer;
 #[cfg(test)]
 mod permissions;
+#[cfg(test)]
+mod poison;
 #[cfg(test)]
 mod provisioning;
 #[cfg(test)]
@@ -37,7 +47,11 @@ mod retries;
 #[cfg(test)]
 mod server_faults;
 #[cfg(test)]
+mod snapshots;
+#[cfg(test)]
 mod storm;
+#[cfg(test)]
+mod strays;
 #[cfg(test)]
 mod stripe;
 #[cfg(test)]

@@ -215,3 +215,58 @@ async fn an_edge_reads_a_view_that_was_built_anew() {
     }
     shop.says("web", &["order", "place", "MUG-01=1", "--source", "web", "--watch"]);
 }
+
+/// The rest of what a shop may, and not the log.
+const MAY_NOT_WRITE: &str = r#"
+users: [
+  { user: good, password: good }
+  { user: bad, password: bad, permissions: { publish: { deny: ["kassa.main.evt.>"] } } }
+  { user: idle, password: idle, permissions: { publish: { deny: ["$KV.kassa_leases.>"] } } }
+]
+"#;
+
+/// Whoever may not write the log says so and makes room for one who may.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_committer_that_may_not_write_gives_up_and_another_takes_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_ports(1).unwrap().remove(0);
+    let (file, store) = (folder.path().join("nats.conf"), folder.path().join("store"));
+    let text = format!(
+        "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {store:?}, max_file_store: 64GB }}\n\
+         authorization {{ {MAY_NOT_WRITE} }}\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    let mut server = Command::new(program().await);
+    let server = server.arg("-c").arg(&file).stderr(Stdio::null()).spawn().unwrap();
+    let url = format!("nats://127.0.0.1:{port}");
+    let mut deployed = Deployed { url, server, shop: None, _data: folder };
+    let user = |name: &str, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kassa"));
+        command.args(arguments).args(["--nats", &deployed.url]);
+        command.envs([("NATS_USER", name), ("NATS_PASSWORD", name)]);
+        command
+    };
+    eventually("the streams are there", PROGRESS, async || {
+        let applied = user("good", &["streams", "apply", "--replicas", "1"]).output().unwrap();
+        applied.status.success().then_some(())
+    })
+    .await;
+    for (name, subject) in
+        [("bad", "kassa.main.evt.commit"), ("idle", "$KV.kassa_leases.main.committer")]
+    {
+        let output = user(name, &["run", "committer"]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{name}: {said}");
+        assert!(said.contains("KASSA-PERMISSION") && said.contains(subject), "{name}: {said}");
+    }
+    let shop = user("good", &["run", "committer"]).stderr(Stdio::null()).spawn().unwrap();
+    deployed.shop = Some(shop);
+    let listed = ["sku", "add", "MUG-01", "--name", "Mug", "--price", "12.50"];
+    eventually("the market decides", PROGRESS, async || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kassa"));
+        command.args(listed).args(["--nats", &deployed.url]);
+        command.envs([("NATS_USER", "good"), ("NATS_PASSWORD", "good")]);
+        command.output().unwrap().status.success().then_some(())
+    })
+    .await;
+}

@@ -16,6 +16,12 @@ use crate::support::{PROGRESS, eventually};
 
 const ROLES: [Role; 4] = [Role::Committer, Role::Payer, Role::Projector, Role::Feed];
 
+/// Units of each SKU: gone before the last fault, so that refusals are at stake as well.
+const UNITS: i64 = 100;
+
+/// Buyers who are turned away before it is over.
+const TURNED_AWAY: usize = 20;
+
 /// A hard loss of a leader costs the server an election of 4 to 9 s before anybody can go on.
 const ELECTION: Duration = Duration::from_secs(10);
 
@@ -24,7 +30,7 @@ async fn the_only_server_is_stopped_killed_and_started_again() {
     let mut shop = Shop::on_one_node().await;
     let roles = shop.start(&ROLES).await;
     let client = shop.client().await;
-    shop.fill(&client, 3, 100_000).await;
+    shop.fill(&client, 3, UNITS).await;
     let crowd = Crowd::start(&client, 20, 3);
     crowd.more(50, PROGRESS).await;
     // In order, and as in a crash.
@@ -33,6 +39,7 @@ async fn the_only_server_is_stopped_killed_and_started_again() {
     shop.nats.servers[0].kill().await;
     shop.nats.servers[0].restart().await.unwrap();
     crowd.more(50, PROGRESS).await;
+    crowd.turned_away(TURNED_AWAY, PROGRESS).await;
     let answers = crowd.stop().await;
     prove(&shop, &answers).await;
     roles.stop(PROGRESS).await;
@@ -96,7 +103,7 @@ async fn the_leader_of_the_log_moves_and_dies() {
     let mut shop = Shop::on_three_nodes().await;
     let roles = shop.start(&ROLES).await;
     let client = shop.client().await;
-    shop.fill(&client, 3, 100_000).await;
+    shop.fill(&client, 3, UNITS).await;
     let crowd = Crowd::start(&client, 20, 3);
     crowd.more(50, PROGRESS).await;
     for _ in 0..2 {
@@ -113,6 +120,7 @@ async fn the_leader_of_the_log_moves_and_dies() {
     crowd.more(50, ELECTION + PROGRESS).await;
     shop.nats.servers[dead].restart().await.unwrap();
     crowd.more(50, PROGRESS).await;
+    crowd.turned_away(TURNED_AWAY, PROGRESS).await;
     let answers = crowd.stop().await;
     prove(&shop, &answers).await;
     roles.stop(PROGRESS).await;

@@ -1,23 +1,19 @@
 //! Requested and published commands, in both encodings, one by one and together.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
-use async_nats::{HeaderMap, Message};
+use async_nats::Message;
 use futures::StreamExt;
 use futures::future::join_all;
-use kassa::domain::{CommandKind, Sequence};
-use kassa::nats::{Client, Intake, JsLog};
-use kassa::port::{Commands, Log, Tail, Unanswered};
+use kassa::domain::CommandKind;
+use kassa::nats::{Intake, JsLog};
+use kassa::port::{Commands, Log, Unanswered};
 use kassa::run::Role;
 use kassa::view::OrderView;
-use kassa::view::attention::AttentionItem;
-use kassa::wire::{
-    Encoding, Outcome, OutcomeKind, Outgoing, Subjects, headers, kassa_type, write_command,
-    write_commands,
-};
+use kassa::wire::{Encoding, Outcome, OutcomeKind, Outgoing, Subjects, write_command};
 
 use crate::support::buyers::Buyer;
+use crate::support::edge::Edge;
 use crate::support::shop::Shop;
 use crate::support::truth::{Truth, prove, reflected};
 use crate::support::{PROGRESS, eventually};
@@ -25,57 +21,6 @@ use crate::support::{PROGRESS, eventually};
 const ENCODINGS: [Encoding; 2] = [Encoding::MessagePack, Encoding::Json];
 
 const OTHERS: [Role; 3] = [Role::Payer, Role::Projector, Role::Attention];
-
-/// An edge that speaks NATS and nothing of ours.
-struct Edge {
-    nats: async_nats::Client,
-    subjects: Subjects,
-    encoding: Encoding,
-}
-
-impl Edge {
-    async fn of(shop: &Shop, encoding: Encoding) -> Self {
-        let nats = async_nats::connect(shop.nats.url()).await.unwrap();
-        Self { nats, subjects: shop.subjects.clone(), encoding }
-    }
-
-    fn headers(&self, kind: CommandKind) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(headers::CONTENT_TYPE, self.encoding.content_type());
-        headers.insert(headers::KASSA_TYPE, kassa_type(kind));
-        headers
-    }
-
-    fn place(&self, buyers: &[Buyer]) -> bytes::Bytes {
-        let outgoing: Vec<_> = buyers
-            .iter()
-            .map(|buyer| Outgoing { id: buyer.id, command: &buyer.command, trace: None })
-            .collect();
-        write_commands(&outgoing, self.encoding).unwrap()
-    }
-
-    async fn request(&self, payload: bytes::Bytes) -> Message {
-        let kind = CommandKind::PlaceOrder;
-        let subject = self.subjects.ask(&"web".parse().unwrap(), kind);
-        self.nats.request_with_headers(subject, self.headers(kind), payload).await.unwrap()
-    }
-
-    /// Publishes; returns the command's place and where its outcome will come.
-    async fn publish(
-        &self,
-        payload: bytes::Bytes,
-        headers: HeaderMap,
-    ) -> (u64, async_nats::Subscriber) {
-        let mut headers = headers;
-        let inbox = self.nats.new_inbox();
-        let outcomes = self.nats.subscribe(inbox.clone()).await.unwrap();
-        headers.insert(headers::KASSA_REPLY_TO, inbox.as_str());
-        let subject = self.subjects.command(&"web".parse().unwrap(), CommandKind::PlaceOrder);
-        let stream = async_nats::jetstream::new(self.nats.clone());
-        let stored = stream.publish_with_headers(subject, headers, payload).await.unwrap();
-        (stored.await.unwrap().sequence, outcomes)
-    }
-}
 
 async fn next(outcomes: &mut async_nats::Subscriber) -> Message {
     tokio::time::timeout(PROGRESS, outcomes.next()).await.unwrap().unwrap()
@@ -173,7 +118,8 @@ async fn a_client_falls_back_to_publishing_when_nobody_decides() {
     let outcome = sent.await.unwrap().unwrap();
     assert_eq!(outcome.result, OutcomeKind::Accepted);
     // The first one was decided before it: commands are decided in their order.
-    let decided = Truth::of(&shop).await.decided();
+    let truth = Truth::of(&shop).await;
+    let decided = truth.decided();
     assert_eq!((decided[&first.order_id].len(), decided[&second.order_id].len()), (1, 1));
     assert!(decided[&first.order_id][0].0 < decided[&second.order_id][0].0);
     assert!(!decided.contains_key(&asked.order_id), "what nobody heard is not decided");
@@ -257,64 +203,4 @@ async fn one_bad_command_among_many_is_refused_alone() {
         }
     }
     roles.stop(PROGRESS).await;
-}
-
-/// What cannot be understood is refused, listed for a human, and in nobody's way.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_poison_command_is_refused_and_nothing_else_is_lost() {
-    let shop = Shop::on_one_node().await;
-    let roles = shop.start(&[Role::Committer]).await;
-    let others = shop.start(&OTHERS).await;
-    let client: Client = shop.client().await;
-    shop.fill(&client, 1, 100).await;
-    let edge = Edge::of(&shop, Encoding::Json).await;
-    let good = edge.headers(CommandKind::PlaceOrder);
-    let with = |name: &'static str, value: &str| {
-        let mut headers = edge.headers(CommandKind::PlaceOrder);
-        headers.insert(name, value);
-        headers
-    };
-    let order = edge.place(&[Buyer::of(&[0])]);
-    let poison = [
-        (bytes::Bytes::from_static(b"\xc1\xff{{{"), good.clone()),
-        (bytes::Bytes::new(), good.clone()),
-        (bytes::Bytes::from_static(b"{\"command_id\":\"x\",\"body\":{}}"), good.clone()),
-        (order.clone(), with(headers::CONTENT_TYPE, "text/plain")),
-        (order.clone(), with(headers::KASSA_TYPE, "place_order/99")),
-        (order, with(headers::KASSA_TYPE, "make_coffee/1")),
-        (bytes::Bytes::from(vec![b'x'; 66_000]), good.clone()),
-    ];
-    let (mut answers, mut listed) = (Vec::new(), 0);
-    let publishing = client.clone().with_intake(Intake::Publish);
-    for (payload, headers) in poison {
-        answers.push(Buyer::of(&[0]).insist(&publishing).await);
-        let (_, mut outcomes) = edge.publish(payload, headers).await;
-        let outcome: Outcome = Encoding::Json.read(&next(&mut outcomes).await.payload).unwrap();
-        assert_eq!(outcome.result, OutcomeKind::Refused, "{outcome:?}");
-        assert!(outcome.event_seq.is_some() && outcome.advice.is_some(), "{outcome:?}");
-        // A wrong field is its sender's business; the rest is a defect of the sender's software.
-        listed += usize::from(outcome.refusal.unwrap().is_poison());
-        answers.push(Buyer::of(&[0]).insist(&publishing).await);
-    }
-    assert!(5 <= listed, "{listed}");
-    assert!(answers.iter().all(|answer| answer.outcome.result == OutcomeKind::Accepted));
-    let list = shop.log("ATTENTION").await;
-    let items = tokio::time::timeout(Duration::from_secs(30), poisoned(&list, listed));
-    let items = items.await.expect("every poison command is listed");
-    assert!(items.iter().all(|item| item.source == "web"), "{items:?}");
-    prove(&shop, &answers).await;
-    others.stop(PROGRESS).await;
-    roles.stop(PROGRESS).await;
-}
-
-/// Reads the list until so many poison commands are on it.
-async fn poisoned(list: &JsLog, count: usize) -> Vec<AttentionItem> {
-    let mut tail = list.follow("kassa.main.attention.poison.>", Sequence::START).await.unwrap();
-    let mut items = Vec::new();
-    while items.len() < count {
-        for entry in tail.next(9).await.unwrap() {
-            items.push(Encoding::Json.read(&entry.payload).unwrap());
-        }
-    }
-    items
 }

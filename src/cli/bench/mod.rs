@@ -190,10 +190,16 @@ async fn orders(session: &Session, arguments: &OrdersArguments) -> Result<(), Fa
     })
     .await?;
     session.show(&report)?;
-    match report.violation {
-        Some(violation) => Err(Failure::new(Code::LogViolation, violation)),
-        None => Ok(()),
+    proved(report.violation)?;
+    if 0 < report.unfinished {
+        let what = format!("{} orders came to no end in time", report.unfinished);
+        return Err(Failure::new(Code::CheckFailed, what));
     }
+    Ok(())
+}
+
+fn proved(violation: Option<String>) -> Result<(), Failure> {
+    violation.map_or(Ok(()), |violation| Err(Failure::new(Code::LogViolation, violation)))
 }
 
 async fn engine(session: &Session, arguments: &EngineArguments) -> Result<(), Failure> {
@@ -205,7 +211,9 @@ async fn engine(session: &Session, arguments: &EngineArguments) -> Result<(), Fa
         skus: at_least_one("--skus", arguments.skus)?,
         lines: at_least_one("--lines", arguments.lines)?,
     };
-    session.show(&Box::pin(bench_engine(&options)).await?)
+    let report = Box::pin(bench_engine(&options)).await?;
+    session.show(&report)?;
+    proved(report.violation)
 }
 
 async fn fight(session: &Session, arguments: &DuelArguments) -> Result<(), Failure> {
@@ -275,10 +283,7 @@ fn latency(summary: &Summary) -> String {
 
 impl Show for Report {
     fn table(&self) -> String {
-        let proof = match &self.violation {
-            None => format!("passed, {} oversold, in {:.1} s", self.oversold, self.verified_in_s),
-            Some(violation) => format!("FAILED: {violation}"),
-        };
+        let proof = proof(self.violation.as_deref(), self.oversold, self.verified_in_s);
         let memory = self.peak_memory_mb;
         pairs([
             ("orders/s", format!("{:.0}", self.orders_per_s)),
@@ -288,6 +293,7 @@ impl Show for Report {
             ("confirmed", self.confirmed.to_string()),
             ("rejected", self.rejected.to_string()),
             ("cancelled", self.cancelled.to_string()),
+            ("unfinished", self.unfinished.to_string()),
             ("sent again", self.sent_again.to_string()),
             ("commits", format!("{}, {:.0} commands each", self.commits, self.commands_per_commit)),
             ("raw batches", format!("{:.0} messages/s", self.raw_batch_msgs_per_s)),
@@ -312,6 +318,7 @@ impl Show for DuelReport {
             ("decided again", self.decided_again.to_string()),
             ("units missold", self.missold.to_string()),
             ("units still held", self.still_held.to_string()),
+            ("violations", self.violations.to_string()),
         ])
     }
 }
@@ -322,6 +329,14 @@ impl Show for EngineReport {
             ("orders/s", format!("{:.0}", self.orders_per_s)),
             ("until confirmed", latency(&self.latency)),
             ("confirmed", self.confirmed.to_string()),
+            ("verify", proof(self.violation.as_deref(), self.oversold, self.verified_in_s)),
         ])
+    }
+}
+
+fn proof(violation: Option<&str>, oversold: u64, verified_in_s: f64) -> String {
+    match violation {
+        None => format!("passed, {oversold} oversold, in {verified_in_s:.1} s"),
+        Some(violation) => format!("FAILED: {violation}"),
     }
 }

@@ -49,7 +49,7 @@ pub(super) async fn alone<T>(
     let candidate = Candidate { lease, key, holder: format!("pid {}", std::process::id()) };
     let elsewhere = |what: &str| Failure::new(Code::ViewElsewhere, format!("{what} {view}"));
     let revision = tokio::select! {
-        revision = candidate.acquire() => revision,
+        revision = candidate.acquire() => revision.map_err(anyhow::Error::from)?,
         what = connected.connection.until_forbidden() => return Err(Failure::forbidden(&what)),
         () = tokio::time::sleep(KILLED) => return Err(elsewhere("somebody else works on")),
     };

@@ -18,7 +18,7 @@ use crate::domain::fixtures::{T0, received};
 use crate::domain::{Address, Recorded, Sequence};
 use crate::port::model::{ModelClock, ModelLog, ModelTail};
 use crate::port::{Batch, Entry, Log, Message, ReadError, Tail};
-use crate::wire::{Commit, CommitDraft, CommitHead, Position};
+use crate::wire::{Commit, CommitDraft, CommitHead, Hash, Position};
 
 const COMMIT: &str = "log.commit";
 const POSITION: &str = "copy._position";
@@ -112,6 +112,7 @@ impl Source for Commits {
         let entries = self.0.next(limit).await?;
         let input = |entry: Entry| Input {
             sequence: entry.sequence,
+            hash: Hash::of(&entry.payload),
             commit: std::sync::Arc::new(Commit::decode(&entry.payload).unwrap()),
             remaining: 0,
         };

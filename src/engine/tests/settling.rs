@@ -95,6 +95,26 @@ async fn somebody_else_in_that_place_is_a_successor() {
     assert_eq!(heads(&log), ["theirs"]);
 }
 
+/// Both claim the end of the stream, where something else stands now that is no head.
+#[tokio::test(start_paused = true)]
+async fn a_stray_in_that_place_shuts_both_out() {
+    let at_the_end = |payload| Batch { expected_end: Some(Sequence::START), ..batch(payload, 0) };
+    for (name, lost) in [("never arrived", Fault::RequestLost), ("comes late", Fault::Late(3))] {
+        let log = empty();
+        log.faults().plan([lost]);
+        assert!(log.commit(&at_the_end("mine")).await.is_err());
+        let stray = message("elsewhere", "stray".into(), None);
+        log.commit(&Batch { messages: vec![stray], expected_end: None }).await.unwrap();
+        let (mine, claim) = (at_the_end("mine"), at_the_end("claim"));
+        let abort = CancellationToken::new();
+        let settling = settle(&log, &mine, &claim, Sequence::START, &abort);
+        let settled = tokio::time::timeout(std::time::Duration::from_secs(60), settling).await;
+        assert_eq!(settled.expect("it comes to an end").unwrap(), Settled::Never, "{name}");
+        log.deliver_late();
+        assert_eq!(heads(&log), ["stray"], "{name}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn whoever_is_told_to_stop_does_not_wait_for_the_truth() {
     let log = empty();

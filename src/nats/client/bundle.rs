@@ -113,12 +113,7 @@ impl Client {
     /// Sends several commands of one kind in one message, and answers each of them.
     async fn send_together(&self, way: (CommandKind, Intake), bundle: Vec<Leaving>) {
         match self.send_all(way, &bundle).await {
-            Ok(Some(outcomes)) => {
-                for (leaving, outcome) in bundle.into_iter().zip(outcomes) {
-                    // Whoever no longer waits knows that it is not known.
-                    let _ = leaving.answer.send(busy_or(outcome));
-                }
-            }
+            Ok(Some(outcomes)) => tell(bundle, outcomes),
             // One of them spoils the message for all; alone, each is decided by itself.
             Ok(None) => {
                 for Leaving { id, command, trace, answer } in bundle {
@@ -162,11 +157,9 @@ impl Client {
         let payload = write_commands(&outgoing, self.encoding)
             .map_err(|error| Unanswered::Unsendable(error.into()))?;
         let headers = self.headers(kassa_type(kind), None);
-        let reply = match (intake, bundle.first()) {
-            (Intake::Publish, Some(first)) => {
-                self.publish_message((first.id, kind), payload, headers).await?
-            }
-            (Intake::Ask, _) | (Intake::Publish, None) => {
+        let reply = match intake {
+            Intake::Publish => self.publish_message(kind, payload, headers).await?,
+            Intake::Ask => {
                 let subject = self.subjects.ask(&self.source, kind);
                 self.request(subject, payload, headers, ASK_TIMEOUT).await?
             }
@@ -195,11 +188,68 @@ fn for_each(error: &Unanswered) -> Unanswered {
     }
 }
 
+/// Tells each sender its own outcome.
+fn tell(bundle: Vec<Leaving>, outcomes: Vec<Outcome>) {
+    for (leaving, outcome) in bundle.into_iter().zip(outcomes) {
+        // Whoever no longer waits knows that it is not known.
+        let _ = leaving.answer.send(addressed(leaving.id, outcome));
+    }
+}
+
+/// An outcome, as whoever sent `id` may hear it: another's tells nothing about this command.
+pub(super) fn addressed(id: CommandId, outcome: Outcome) -> Result<Outcome, Unanswered> {
+    // It names nobody only when it answers a message that could not be read.
+    if outcome.command_id.is_some_and(|named| named != id) {
+        return Err(Unanswered::Unknown("the answer is another command's".into()));
+    }
+    busy_or(outcome)
+}
+
 /// A busy answer is no outcome.
-pub(super) fn busy_or(outcome: Outcome) -> Result<Outcome, Unanswered> {
+fn busy_or(outcome: Outcome) -> Result<Outcome, Unanswered> {
     if outcome.result != OutcomeKind::Busy {
         return Ok(outcome);
     }
     let retry_after = Duration::from_millis(outcome.retry_after_ms.unwrap_or(50));
     Err(Unanswered::Busy { retry_after })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fixtures::{T0, cancel, command_made, order};
+    use crate::domain::market::Intent;
+    use crate::domain::{Address, Sequence};
+
+    fn decided(id: CommandId) -> Outcome {
+        let at = Address::new(Sequence(7), 0);
+        Outcome::decided(Some(id), OutcomeKind::Accepted, at, None)
+    }
+
+    /// What the senders of `bundle` are told when these outcomes come back.
+    fn told(bundle: &[CommandId], outcomes: Vec<Outcome>) -> Vec<Result<Outcome, Unanswered>> {
+        let Intent::Command(command) = cancel(order(1)).intent else { unreachable!() };
+        let (leaving, answers): (Vec<_>, Vec<_>) = bundle
+            .iter()
+            .map(|id| {
+                let (answer, answered) = oneshot::channel();
+                (Leaving { id: *id, command: command.clone(), trace: None, answer }, answered)
+            })
+            .unzip();
+        tell(leaving, outcomes);
+        answers.into_iter().map(|mut answer| answer.try_recv().unwrap()).collect()
+    }
+
+    #[test]
+    fn nobody_is_told_the_outcome_of_somebody_else() {
+        let [anna, ben, cleo] = [1, 2, 3].map(|who| command_made(T0, who));
+        let told_own = told(&[anna, ben], vec![decided(anna), decided(ben)]);
+        assert!(matches!(&told_own[..], [Ok(a), Ok(b)]
+            if a.command_id == Some(anna) && b.command_id == Some(ben)));
+        let swapped = told(&[anna, ben], vec![decided(ben), decided(anna)]);
+        assert!(matches!(swapped[..], [Err(Unanswered::Unknown(_)), Err(Unanswered::Unknown(_))]));
+        // The answer to a message that was given up: its first sender is the same.
+        let late = told(&[anna, cleo], vec![decided(anna), decided(ben)]);
+        assert!(matches!(late[..], [Ok(_), Err(Unanswered::Unknown(_))]), "{late:?}");
+    }
 }

@@ -6,6 +6,7 @@ mod request;
 mod watch;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use crate::domain::{Command, CommandId, CommandKind, Source, TraceParent};
 use crate::port::{Commands, CommitError, Unanswered};
 use crate::telemetry::names::operation;
 use crate::wire::{Encoding, Outcome, Outgoing, Subjects, headers, kassa_type, write_command};
-use bundle::{Bundler, busy_or};
+use bundle::{Bundler, addressed};
 use watch::Sending;
 
 /// How long to wait for a requested command before it is published instead. Far above what a
@@ -65,6 +66,9 @@ pub enum Intake {
 /// Outcomes of published commands that somebody waits for.
 struct Outcomes {
     inbox: String,
+    /// Counts messages. Each has a subject of its own for what comes back: an answer to a message
+    /// that was given up must never be taken for the answer to a later one.
+    messages: AtomicU64,
     waiting: Mutex<HashMap<String, oneshot::Sender<Message>>>,
     /// Ends the subscription, which would keep the connection open.
     _receiving: DropGuard,
@@ -96,7 +100,12 @@ impl Client {
             .map_err(|error| Unanswered::Unknown(error.into()))?;
         let dropped = CancellationToken::new();
         let _receiving = dropped.clone().drop_guard();
-        let outcomes = Arc::new(Outcomes { inbox, waiting: Mutex::default(), _receiving });
+        let outcomes = Arc::new(Outcomes {
+            inbox,
+            messages: AtomicU64::new(0),
+            waiting: Mutex::default(),
+            _receiving,
+        });
         let waited = Arc::downgrade(&outcomes);
         tokio::spawn(async move {
             while let Some(Some(message)) = dropped.run_until_cancelled(received.next()).await {
@@ -170,7 +179,7 @@ impl Client {
         let (payload, headers) = self.message(id, command, trace)?;
         let subject = self.subjects.ask(&self.source, command.kind());
         let reply = self.request(subject, payload, headers, ASK_TIMEOUT).await?;
-        busy_or(self.read(&reply)?)
+        addressed(id, self.read(&reply)?)
     }
 
     /// Publishes a command, and waits for its outcome as long as somebody seems to be deciding.
@@ -196,18 +205,18 @@ impl Client {
         trace: Option<&TraceParent>,
     ) -> Result<Outcome, Unanswered> {
         let (payload, headers) = self.message(id, command, trace)?;
-        let message = self.publish_message((id, command.kind()), payload, headers).await?;
-        self.read(&message)
+        let message = self.publish_message(command.kind(), payload, headers).await?;
+        addressed(id, self.read(&message)?)
     }
 
-    /// Publishes a message whose first command is `id`, and waits for what comes back.
+    /// Publishes a message, and waits for what comes back.
     async fn publish_message(
         &self,
-        (id, kind): (CommandId, CommandKind),
+        kind: CommandKind,
         payload: Bytes,
         mut headers: HeaderMap,
     ) -> Result<Message, Unanswered> {
-        let (reply_to, outcome) = self.outcomes.expect(id);
+        let (reply_to, outcome) = self.outcomes.expect();
         headers.insert(headers::KASSA_REPLY_TO, reply_to.subject.as_str());
         let subject = self.subjects.command(&self.source, kind);
         let deadline = Instant::now() + OUTCOME_TIMEOUT;
@@ -302,9 +311,10 @@ impl Drop for ReplyTo {
 }
 
 impl Outcomes {
-    fn expect(self: &Arc<Self>, id: CommandId) -> (ReplyTo, oneshot::Receiver<Message>) {
+    fn expect(self: &Arc<Self>) -> (ReplyTo, oneshot::Receiver<Message>) {
         let (sender, receiver) = oneshot::channel();
-        let subject = format!("{}.{}", self.inbox, id.uuid().simple());
+        let message = self.messages.fetch_add(1, Ordering::Relaxed);
+        let subject = format!("{}.{message}", self.inbox);
         self.waiting().insert(subject.clone(), sender);
         (ReplyTo { subject, outcomes: Arc::clone(self) }, receiver)
     }

@@ -25,6 +25,7 @@ pub struct ModelLease {
 #[derive(Debug)]
 struct Held {
     revision: u64,
+    written: Timestamp,
     until: Timestamp,
 }
 
@@ -63,7 +64,7 @@ impl Lease for ModelLease {
             return Err(LeaseError::Taken);
         }
         let revision = self.bump();
-        held.insert(key.to_owned(), Held { revision, until: now.after(self.ttl) });
+        held.insert(key.to_owned(), Held { revision, written: now, until: now.after(self.ttl) });
         Ok(revision)
     }
 
@@ -75,8 +76,13 @@ impl Lease for ModelLease {
             .filter(|held| held.revision == revision && now < held.until)
             .ok_or(LeaseError::Taken)?;
         ours.revision = self.bump();
+        ours.written = now;
         ours.until = now.after(self.ttl);
         Ok(ours.revision)
+    }
+
+    async fn written(&self, key: &str) -> Result<Timestamp, LeaseError> {
+        self.held().get(key).map(|held| held.written).ok_or(LeaseError::Taken)
     }
 
     async fn release(&self, key: &str, revision: u64) -> Result<(), LeaseError> {

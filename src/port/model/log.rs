@@ -66,9 +66,12 @@ impl ModelLog {
         self.announce(&stream);
     }
 
-    /// Puts an entry in, or in place of another: for planting faults that no writer makes.
+    /// Puts an entry in, in place of another, or takes some away: for what no writer does.
     pub fn tamper(&self, change: impl FnOnce(&mut Vec<Entry>)) {
-        change(&mut self.stream().entries);
+        let mut stream = self.stream();
+        change(&mut stream.entries);
+        let last = stream.entries.iter().map(|entry| (entry.subject.clone(), entry.sequence));
+        stream.last = last.collect();
     }
 
     fn stream(&self) -> MutexGuard<'_, Stream> {

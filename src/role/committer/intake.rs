@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{Sequence, TraceParent};
 use crate::engine::Source;
-use crate::port::{Arrived, Entry, Log, ReadError, Tail};
+use crate::port::{Arrived, Came, Entry, Log, ReadError, Tail};
 use crate::telemetry;
 use crate::wire::{Encoding, Subjects, read_commands};
 
@@ -55,11 +55,8 @@ fn read_published(entry: &Entry, subjects: &Subjects) -> Vec<Arrived> {
         source.as_ref().is_some_and(|source| subjects.may_receive_outcome(source, subject))
     };
     let encoding = content_type.and_then(Encoding::from_content_type).unwrap_or(Encoding::Json);
-    let mut arrived = Arrived::all(received, reply_to.filter(may).map(|to| (to, encoding)));
-    for command in &mut arrived {
-        command.published = true;
-    }
-    arrived
+    let came = Came::Published(entry.sequence);
+    Arrived::all(received, came, reply_to.filter(may).map(|to| (to, encoding)))
 }
 
 /// What the engine reads: commands of both kinds, in the order in which they came.

@@ -55,6 +55,8 @@ pub struct Committer<C, R> {
     /// What is not in the draft yet.
     waiting: Turns,
     next_sweep: Instant,
+    /// Whether the last look left something overdue.
+    more_overdue: bool,
     rules: Rules,
     subjects: Subjects,
     clock: C,
@@ -90,6 +92,7 @@ impl<C: Clock, R: Replies> Committer<C, R> {
             flight: None,
             waiting: Turns::default(),
             next_sweep: Instant::now() + SWEEP,
+            more_overdue: false,
             rules,
             subjects,
             clock,
@@ -132,10 +135,15 @@ impl<C: Clock, R: Replies> Committer<C, R> {
     }
 
     /// Decides one command into the draft; gives it back when there is no room for it.
-    fn decide(&mut self, taken: Taken) -> Result<Option<Taken>, Error> {
+    fn decide(&mut self, mut taken: Taken) -> Result<Option<Taken>, Error> {
         self.begin();
         let now = self.now();
         self.draft.at = now;
+        if !taken.arrived.published {
+            // Nobody asks in the future: whoever noted that went by a clock that was set.
+            let request = &mut taken.arrived.request;
+            request.asked_at = request.asked_at.min(now);
+        }
         let (decided, records) = match self.verdict(&taken.arrived.request, now) {
             Verdict::Repeated { at, refusal } => {
                 let result = OutcomeKind::AlreadyApplied;
@@ -312,6 +320,10 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
         self.flight = Some(Flight { chain, decided: draft.decided, snapshot, sent });
         // The buffer is used again.
         self.draft.commit = draft.commit;
+        if std::mem::take(&mut self.more_overdue) {
+            // One look a commit: what is overdue is gone as fast as the log takes it.
+            self.next_sweep = Instant::now();
+        }
         self.waiting.pass();
         Ok(Some(batch))
     }
@@ -329,10 +341,12 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
         let now = self.now();
         self.draft.at = now;
         let overdue: Vec<OrderId> = self.state.market.overdue(now, SWEPT_AT_ONCE);
+        self.more_overdue = overdue.len() == SWEPT_AT_ONCE;
         for order_id in overdue {
             self.begin();
             let records = self.state.market.expire(order_id, &Source::COMMITTER);
             if !self.append(&records)? {
+                self.more_overdue = true;
                 break;
             }
         }

@@ -5,17 +5,20 @@
 
 mod doubt;
 mod draft;
+mod fit;
 mod intake;
 mod machine;
 mod open;
 mod poison;
 mod run;
 mod state;
+mod steady;
 #[cfg(test)]
 mod tests;
 mod turns;
 mod watch;
 
+pub use fit::CannotAct;
 pub use machine::{Bounds, Committer, Decide, Rules};
 pub use open::open;
 pub use run::{Ports, Settings, run};

@@ -7,10 +7,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::doubt::Doubtful;
+use super::fit::{CannotAct, check_clock, check_commands};
 use super::intake::{Intake, follow_commands};
 use super::machine::{Committer, Rules};
 use super::open::open;
-use super::state::{NAME, follow, load};
+use super::state::{NAME, follow, load, read_to_end};
+use super::steady::SteadyClock;
 use crate::engine::{Candidate, Ended, Error, Machine, drive};
 use crate::port::{Arrived, Asks, Clock, Lease, Log, ReadError, Replies, Snapshots, Tail};
 use crate::telemetry;
@@ -57,12 +59,12 @@ const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 ///
-/// See [`Error`]: only what waiting does not mend.
+/// See [`CannotAct`]: only what waiting does not mend.
 pub async fn run<L, K, A, S, C, R>(
     ports: &Ports<L, K, A, S, C, R>,
     settings: &Settings,
     stop: &CancellationToken,
-) -> Result<(), Error>
+) -> Result<(), CannotAct>
 where
     L: Log,
     K: Lease,
@@ -79,7 +81,7 @@ where
             revision = standby => match revision {
                 Ok(revision) => revision,
                 Err(error) => {
-                    wait_or_fail(error).await?;
+                    wait_or_fail(error.into()).await?;
                     continue;
                 }
             },
@@ -97,7 +99,7 @@ where
         let (ended, ()) = tokio::join!(active, keep);
         match ended {
             Ok(Ended::Drained) => return Ok(()),
-            Ok(Ended::Aborted) => warn!("the lease was lost; standing by"),
+            Ok(Ended::Aborted) => warn!("no longer active; standing by"),
             Ok(Ended::Superseded) => {
                 warn!("somebody else writes; standing by");
                 if let Some(metrics) = telemetry::metrics() {
@@ -112,14 +114,17 @@ where
 }
 
 /// Waiting mends what the server's absence causes; nothing else.
-async fn wait_or_fail(error: Error) -> Result<(), Error> {
+async fn wait_or_fail(error: CannotAct) -> Result<(), CannotAct> {
     match error {
-        Error::Read(ReadError::Unavailable(cause)) => {
+        CannotAct::Engine(Error::Read(ReadError::Unavailable(cause))) => {
             warn!(%cause, "the server is away");
             tokio::time::sleep(PAUSE).await;
             Ok(())
         }
-        Error::Read(_) | Error::Refused(_) | Error::Defect { .. } => Err(error),
+        CannotAct::Engine(_)
+        | CannotAct::Clock { .. }
+        | CannotAct::CommandsBehind { .. }
+        | CannotAct::Reader(_) => Err(error),
     }
 }
 
@@ -131,14 +136,14 @@ async fn stand_by<L: Log, K: Lease>(
     candidate: &Candidate<K>,
 ) -> Result<u64, Error> {
     let subjects = &settings.subjects;
-    super::state::read_to_end(events, subjects, state).await?;
+    read_to_end(events, subjects, state).await?;
     let mut tail = events.follow(&subjects.commit(), state.chain.head).await?;
     let acquired = candidate.acquire();
     tokio::pin!(acquired);
     loop {
         tokio::select! {
             biased;
-            revision = &mut acquired => return Ok(revision),
+            revision = &mut acquired => return Ok(revision?),
             entries = tail.next(64) => for entry in entries? {
                 follow(events, subjects, state, (entry.sequence, &entry.payload)).await?;
             },
@@ -152,7 +157,7 @@ async fn act<L, K, A, S, C, R>(
     settings: &Settings,
     mut state: Snapshot,
     (stop, abort): (&CancellationToken, &CancellationToken),
-) -> Result<Ended, Error>
+) -> Result<Ended, CannotAct>
 where
     L: Log,
     K: Lease,
@@ -161,9 +166,13 @@ where
     C: Clock,
     R: Replies + Clone,
 {
-    let Ports { commands, asks, snapshots, clock, replies, .. } = ports;
+    let Ports { commands, asks, snapshots, replies, .. } = ports;
     let events = &Doubtful(ports.events.clone());
     let subjects = &settings.subjects;
+    check_clock(&ports.candidate, &ports.clock).await?;
+    let clock = &SteadyClock::start(ports.clock.clone(), abort.clone());
+    read_to_end(events, subjects, &mut state).await?;
+    check_commands(commands, state.chain.position, abort).await?;
     if !open(events, subjects, &mut state, clock, abort).await? {
         return Ok(Ended::Aborted);
     }
@@ -178,18 +187,19 @@ where
     let published = {
         let (commands, subjects) = (commands.clone(), subjects.clone());
         let (position, ends) = (state.chain.position, (sender.clone(), readers_stop.clone()));
-        let failed = readers_stop.clone();
+        // One reader that ends, however it ends, ends the input of both.
+        let ended = readers_stop.clone().drop_guard();
         tokio::spawn(async move {
-            let read = follow_commands(&commands, &subjects, position, ends).await;
-            // One reader that fails ends the input of both.
-            read.inspect_err(|_| failed.cancel())
+            let _ended = ended;
+            follow_commands(&commands, &subjects, position, ends).await
         })
     };
     let requested = {
         let (asks, stop) = (asks.clone(), readers_stop.clone());
+        let ended = readers_stop.clone().drop_guard();
         tokio::spawn(async move {
-            let served = asks.serve(sender, stop.clone()).await;
-            served.inspect_err(|_| stop.cancel())
+            let _ended = ended;
+            asks.serve(sender, stop).await
         })
     };
     let keeping = tokio::spawn(keep_snapshots(snapshots.clone(), kept));
@@ -216,16 +226,14 @@ where
                     Committer::new(state, rules, subjects.clone(), outlet, Some(keeper.clone()));
                 machine.take_in(open_commands).await?;
             }
-            ended => break ended,
+            ended => break ended?,
         }
     };
     drop((keeper, keeping));
-    if matches!(ended, Ok(Ended::Drained)) {
+    if ended == Ended::Drained {
         for reader in [published, requested] {
             // A reader that failed ended the input, and its failure is ours.
-            if let Ok(Err(error)) = reader.await {
-                return Err(error.into());
-            }
+            reader.await.map_err(CannotAct::Reader)??;
         }
         let state = machine.into_state();
         info!(number = state.chain.number, "handing over");
@@ -234,7 +242,7 @@ where
             warn!("no snapshot in time; the next start folds more of the log");
         }
     }
-    ended
+    Ok(ended)
 }
 
 /// Writes the snapshots it is given, one after the other.

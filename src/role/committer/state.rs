@@ -3,9 +3,9 @@
 use tracing::{info, warn};
 
 use crate::domain::Sequence;
-use crate::engine::Error;
+use crate::engine::{Error, stands};
 use crate::port::{Log, ReadError, Snapshots, Tail};
-use crate::wire::{Snapshot, Subjects};
+use crate::wire::{Chain, Snapshot, Subjects};
 
 /// The committer's place among the snapshots: the last one replaces the one before.
 pub(super) const NAME: &str = "market";
@@ -15,7 +15,10 @@ pub async fn load(snapshots: &impl Snapshots) -> Snapshot {
     match snapshots.load(NAME).await {
         Ok(None) => Snapshot::default(),
         Ok(Some(bytes)) => match Snapshot::decode(&bytes) {
-            Ok(snapshot) => snapshot,
+            Ok(snapshot) => {
+                info!(number = snapshot.chain.number, "going on from a snapshot");
+                snapshot
+            }
             Err(error) => {
                 info!(%error, "folding the log from its start");
                 Snapshot::default()
@@ -38,7 +41,7 @@ pub async fn read_to_end<L: Log>(
     subjects: &Subjects,
     state: &mut Snapshot,
 ) -> Result<(), Error> {
-    check_not_ahead(events, state).await?;
+    check_stands(events, subjects, state).await?;
     let mut tail = events.follow(&subjects.commit(), state.chain.head).await?;
     while 0 < tail.remaining() {
         for entry in tail.next(READ_AT_ONCE).await? {
@@ -78,11 +81,17 @@ pub(super) async fn follow<L: Log>(
     state.follow(sequence, payload).map_err(|error| Error::defect(sequence, error))
 }
 
-/// A snapshot beyond the end of the log is of another log, or of one that was restored.
-async fn check_not_ahead<L: Log>(events: &L, state: &mut Snapshot) -> Result<(), ReadError> {
-    let end = events.end().await?;
-    if end < state.chain.end {
-        warn!(snapshot = state.chain.end.0, log = end.0, "the snapshot is ahead of the log");
+/// A state whose last commit is not in the log is of another log, or of one that lost its end:
+/// whether it has grown past that place again or not.
+async fn check_stands<L: Log>(
+    events: &L,
+    subjects: &Subjects,
+    state: &mut Snapshot,
+) -> Result<(), ReadError> {
+    let Chain { head, hash, .. } = state.chain;
+    let is = |found| found == hash;
+    if head != Sequence::START && !stands(events, &subjects.commit(), head, is).await? {
+        warn!(commit = head.0, "not this log's state; folding the log from its start");
         *state = Snapshot::default();
     }
     Ok(())

@@ -8,9 +8,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
 
 use crate::domain::Sequence;
-use crate::engine::{Input, Source};
+use crate::engine::{Input, Source, stands};
 use crate::port::{Entry, Log, ReadError, Tail};
-use crate::wire::Commit;
+use crate::wire::{Commit, Hash, Reflected};
 
 /// Events that are kept for followers that are a little behind. About 20 MiB; whoever is further
 /// behind reads for itself until it is not.
@@ -83,6 +83,16 @@ impl<L: Log> Hub<L> {
     /// The subject of commits.
     pub(super) fn subject(&self) -> &str {
         &self.subject
+    }
+
+    /// Whether the log holds a commit that somebody has reflected.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    pub async fn holds(&self, reflected: &Reflected) -> Result<bool, ReadError> {
+        let is = |hash: Hash| hash.to_string() == reflected.hash;
+        stands(&self.log, &self.subject, reflected.sequence, is).await
     }
 
     /// The log.
@@ -204,6 +214,7 @@ fn decode(entries: Vec<Entry>, remaining: u64) -> Result<Vec<Input>, ReadError> 
         later = later.saturating_sub(1);
         inputs.push(Input {
             sequence: entry.sequence,
+            hash: Hash::of(&entry.payload),
             commit: Arc::new(commit),
             remaining: remaining.saturating_add(later),
         });

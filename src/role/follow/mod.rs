@@ -2,6 +2,8 @@
 
 mod hub;
 mod recent;
+#[cfg(test)]
+mod tests;
 mod watched;
 
 use std::time::Duration;
@@ -61,7 +63,7 @@ where
     loop {
         let revision = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            revision = ports.candidate.acquire() => revision,
+            revision = ports.candidate.acquire() => revision?,
         };
         let (done, abort) = (CancellationToken::new(), CancellationToken::new());
         let active = async {
@@ -131,7 +133,7 @@ pub async fn act_alone<P: Projection, L: Log>(
 ) -> Result<Ended, Error> {
     let mut follower = open(projection, output.clone(), nonce, start).await?;
     let position = follower.position().clone();
-    check_not_ahead(events.log(), &follower).await?;
+    check_of_this_log(events, &follower).await?;
     info!(role, event_seq = position.event_seq.0, "following");
     if events.last().await? <= position.event_seq {
         follower.projection.caught_up();
@@ -140,15 +142,23 @@ pub async fn act_alone<P: Projection, L: Log>(
     drive(&mut follower, &mut commits, &output.log, abort).await
 }
 
-/// A view beyond the end of the log is of another log, or of one that was restored.
-async fn check_not_ahead<P: Projection, L: Log>(
-    events: &L,
+/// A view that reflects what the log does not hold is of another log, or of one that lost its
+/// end: whether it has grown past that place again or not.
+async fn check_of_this_log<P: Projection, L: Log>(
+    events: &Hub<L>,
     follower: &Follower<P, L>,
 ) -> Result<(), Error> {
-    let (end, reflected) = (events.end().await?, follower.position().event_seq);
+    let position = follower.position();
+    let (end, reflected) = (events.log().end().await?, position.event_seq);
     if end < reflected {
         let why = format!("the view reflects {reflected}, the log ends at {end}; drop the view");
         return Err(Error::defect(reflected, why));
+    }
+    if let Some(commit) = &position.commit
+        && !events.holds(commit).await?
+    {
+        let why = "the view reflects another commit than stands there now; drop the view";
+        return Err(Error::defect(commit.sequence, why));
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::port::ReadError;
 use crate::port::model::{ModelClock, ModelLog};
 use crate::port::testing::{Dice, SeedOnPanic};
 use crate::view::{MinuteView, OrderView, StockView, View};
-use crate::wire::{Commit, CommitHead};
+use crate::wire::{Commit, CommitHead, Hash};
 
 /// The commits of a shop after a position, in portions, up to the end.
 struct Commits(std::vec::IntoIter<Input>);
@@ -23,6 +23,7 @@ impl Commits {
     fn after(shop: &Shop, position: Sequence) -> Self {
         let input = |commit: &crate::domain::fixtures::Committed| Input {
             sequence: commit.sequence,
+            hash: Hash::default(),
             commit: std::sync::Arc::new(Commit {
                 head: CommitHead { at: commit.at, ..CommitHead::default() },
                 events: commit.records.clone(),

@@ -109,17 +109,18 @@ pub(crate) async fn a_standby_takes_over<W: LeaseWorld>(world: W) {
         holder: holder.to_owned(),
     };
     let (a, b) = (candidate("a"), candidate("b"));
-    let revision = a.acquire().await;
+    let revision = a.acquire().await.unwrap();
     let (done, abort) = (CancellationToken::new(), CancellationToken::new());
     let hold = async {
         world.pass_a_moment().await;
         done.cancel();
     };
     let (revision, (), ()) = tokio::join!(b.acquire(), a.keep(revision, &done, &abort), hold);
+    let revision = revision.unwrap();
     assert!(!abort.is_cancelled(), "it stopped by itself");
     // Somebody else has it now: its holder must learn of that.
     b.lease.release("active", revision).await.unwrap();
-    a.acquire().await;
+    a.acquire().await.unwrap();
     let never = CancellationToken::new();
     let keep = b.keep(revision, &never, &abort);
     tokio::time::timeout(SOON, keep).await.unwrap();

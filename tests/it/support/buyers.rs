@@ -7,7 +7,7 @@ use std::time::Duration;
 use kassa::domain::{Command, CommandId, OrderId, OrderLine, PlaceOrder, Quantity};
 use kassa::nats::Client;
 use kassa::port::{Clock, Commands, SystemClock, Unanswered, new_uuid};
-use kassa::wire::Outcome;
+use kassa::wire::{Outcome, OutcomeKind};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -77,27 +77,34 @@ pub(crate) struct Answer {
 pub(crate) struct Crowd {
     tasks: JoinSet<Vec<Answer>>,
     answered: Arc<AtomicUsize>,
+    turned_away: Arc<AtomicUsize>,
     stop: CancellationToken,
 }
 
 impl Crowd {
     /// So many at a time, each buying one unit of one of `skus` SKUs.
     pub(crate) fn start(client: &Client, at_a_time: usize, skus: usize) -> Self {
-        let (answered, stop) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
+        let (answered, turned_away) =
+            (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         for number in 0..at_a_time {
-            let (client, answered, stop) = (client.clone(), answered.clone(), stop.clone());
+            let (client, stop) = (client.clone(), stop.clone());
+            let (answered, turned_away) = (answered.clone(), turned_away.clone());
             tasks.spawn(async move {
                 let mut answers = Vec::new();
                 while !stop.is_cancelled() {
                     let chosen = (number + answers.len()) % skus;
-                    answers.push(Buyer::of(&[chosen]).insist(&client).await);
+                    let answer = Buyer::of(&[chosen]).insist(&client).await;
+                    let refused = answer.outcome.result == OutcomeKind::Refused;
+                    turned_away.fetch_add(usize::from(refused), Ordering::Relaxed);
+                    answers.push(answer);
                     answered.fetch_add(1, Ordering::Relaxed);
                 }
                 answers
             });
         }
-        Self { tasks, answered, stop }
+        Self { tasks, answered, turned_away, stop }
     }
 
     /// How many have been answered so far.
@@ -110,6 +117,12 @@ impl Crowd {
         let wanted = self.answered() + count;
         let served = async || (wanted <= self.answered()).then_some(());
         eventually("more buyers are served", within, served).await;
+    }
+
+    /// Waits until the shelves are empty, and so many have been told so.
+    pub(crate) async fn turned_away(&self, count: usize, within: Duration) {
+        let told = async || (count <= self.turned_away.load(Ordering::Relaxed)).then_some(());
+        eventually("buyers are turned away", within, told).await;
     }
 
     /// Lets nobody else in, and waits for those who are there.

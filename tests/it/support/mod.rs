@@ -2,6 +2,7 @@
 
 pub(crate) mod buyers;
 pub(crate) mod child;
+pub(crate) mod edge;
 pub(crate) mod nats;
 pub(crate) mod paying;
 pub(crate) mod proxy;

@@ -81,6 +81,11 @@ impl Nats {
         self.servers.iter().map(Server::url).collect::<Vec<_>>().join(",")
     }
 
+    /// Where one of them is.
+    pub(crate) fn first_url(&self) -> String {
+        self.servers[0].url()
+    }
+
     /// A connection of our own.
     pub(crate) async fn connect(&self, name: &str) -> Connection {
         connect(&self.url(), name).await

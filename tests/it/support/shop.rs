@@ -162,7 +162,8 @@ pub(crate) fn setup(url: &str, gateway: Arc<Connector>) -> Setup<Connector> {
         market: "main".parse().unwrap(),
         policy: Policy::default(),
         bounds: Bounds::default(),
-        snapshot_every: 1_000,
+        // Few, so that whoever starts finds one.
+        snapshot_every: 20,
         milestone_every: kassa::role::milestones::EVERY,
         queue: 8_192,
         pace: Paces::default(),

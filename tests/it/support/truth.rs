@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use kassa::domain::order::RefundState;
-use kassa::domain::{Address, CommandId, Event, OrderId, RefundReason, Sequence, Timestamp};
+use kassa::domain::{
+    Address, CommandId, Event, OrderId, RefundReason, Refusal, Sequence, Timestamp,
+};
 use kassa::engine::{Error, verify_log};
-use kassa::nats::JsLog;
+use kassa::nats::{JsLog, ObjectSnapshots};
 use kassa::port::{Log, Movement, ReadError, Tail};
-use kassa::role::committer::read_to_end;
+use kassa::role::committer::{load, read_to_end};
 use kassa::role::reconcile::{Period, reconcile};
 use kassa::view::{OrderView, StockView, View};
 use kassa::wire::{Commit, Encoding, OutcomeKind, Position, Snapshot, Subjects};
@@ -19,6 +21,9 @@ use super::shop::Shop;
 
 /// I13: a backlog is drained within a minute.
 const DRAIN: Duration = Duration::from_secs(60);
+
+/// Where an order was decided, by which command, and why it was refused.
+pub(crate) type Decided<'a> = (Address, Option<CommandId>, Option<&'a Refusal>);
 
 /// A whole log, and its fold.
 pub(crate) struct Truth {
@@ -59,14 +64,15 @@ impl Truth {
         })
     }
 
-    /// Where each order was decided, by which command, and whether it was placed.
-    pub(crate) fn decided(&self) -> HashMap<OrderId, Vec<(Address, Option<CommandId>, bool)>> {
+    /// Where each order was decided, by which command, and why it was refused if it was.
+    pub(crate) fn decided(&self) -> HashMap<OrderId, Vec<Decided<'_>>> {
         let mut decided: HashMap<_, Vec<_>> = HashMap::new();
         for (at, cause, event) in self.events() {
             if let Event::OrderPlaced(placed) = event {
-                decided.entry(placed.order_id).or_default().push((at, cause, true));
+                decided.entry(placed.order_id).or_default().push((at, cause, None));
             } else if let Event::OrderRejected(rejected) = event {
-                decided.entry(rejected.order_id).or_default().push((at, cause, false));
+                let why = Some(&rejected.refusal);
+                decided.entry(rejected.order_id).or_default().push((at, cause, why));
             }
         }
         decided
@@ -78,10 +84,11 @@ impl Truth {
         for Answer { buyer, outcome } in answers {
             let found = decided.get(&buyer.order_id).map(Vec::as_slice).unwrap_or_default();
             assert_eq!(found.len(), 1, "an order is decided once: {buyer:?} {outcome:?}");
-            let (at, cause, placed) = found[0];
+            let (at, cause, refusal) = found[0];
             assert_eq!(outcome.address(), Some(at), "{outcome:?}");
             assert_eq!(cause, Some(buyer.id));
-            assert_eq!(outcome.result != OutcomeKind::Refused, placed, "{outcome:?}");
+            assert_eq!(outcome.result == OutcomeKind::Refused, refusal.is_some(), "{outcome:?}");
+            assert_eq!(outcome.refusal.as_ref(), refusal, "the figures of the refusal");
         }
         assert_eq!(decided.len(), answers.len(), "nobody else ordered");
     }
@@ -213,6 +220,22 @@ pub(crate) async fn books_balance(shop: &Shop, truth: &Truth) {
     assert!(kept.is_empty(), "money for orders that nobody placed: {kept:?}");
 }
 
+/// The last snapshot and the log behind it are the fold of the whole log (I9).
+async fn a_snapshot_leads_to_the_fold(shop: &Shop) {
+    let connection = shop.connect("snapshots").await;
+    let snapshots = ObjectSnapshots::open(&connection, &shop.subjects).await.unwrap();
+    let (mut resumed, mut folded) = (load(&snapshots).await, Snapshot::default());
+    let events = shop.events().await;
+    // Until both end at one place, should somebody still write.
+    let same = async || {
+        read_to_end(&events, &shop.subjects, &mut resumed).await.ok()?;
+        read_to_end(&events, &shop.subjects, &mut folded).await.ok()?;
+        (resumed.chain == folded.chain).then_some(())
+    };
+    eventually("both folds are at the end", DRAIN, same).await;
+    assert_eq!(resumed.digest().unwrap(), folded.digest().unwrap());
+}
+
 /// Everything that must hold (I1 to I5, I7 to I9, I11, I15) once a fault is over, for buyers who
 /// were answered `answers`.
 pub(crate) async fn prove(shop: &Shop, answers: &[Answer]) -> Truth {
@@ -228,6 +251,7 @@ pub(crate) async fn holds(shop: &Shop, truth: Truth, answers: &[Answer]) -> Trut
     Box::pin(books_balance(shop, &truth)).await;
     view_is_the_fold::<OrderView>(shop, &truth, "orders").await;
     view_is_the_fold::<StockView>(shop, &truth, "stock").await;
+    a_snapshot_leads_to_the_fold(shop).await;
     // Who asks again is told the same.
     let client = shop.client().await;
     for answer in answers.iter().take(20) {

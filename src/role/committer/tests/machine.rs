@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::domain::fixtures::{PRICE, T0, line, list, order, place, receive, reprice, sku};
 use crate::domain::market::{Request, Verdict};
-use crate::domain::{Event, Market, Policy, Sequence, Timestamp};
+use crate::domain::{Event, Market, OrderId, Policy, Sequence, Timestamp};
 use crate::engine::Machine;
 use crate::port::model::ModelClock;
 use crate::port::{AnswerTo, Arrived, Batch, Committed, Replies};
@@ -208,4 +208,41 @@ async fn whoever_was_not_answered_is_known_in_the_order_of_arrival() {
     assert!(rig.draft().is_some(), "one is under way, one in the next commit, one waits");
     let open: Vec<_> = rig.machine.into_open().into_iter().map(|a| a.request.id).collect();
     assert_eq!(open, deliveries.map(|request| request.id));
+}
+
+/// More than one look may expire, as after a provider that was out for longer than holds last.
+#[tokio::test(start_paused = true)]
+async fn what_is_overdue_is_gone_as_fast_as_commits_are_made() {
+    const ORDERS: u16 = 5_000;
+    let mut rig = Rig::new(Bounds::default(), Market::decide);
+    rig.commit(&[list("mug", PRICE, "EUR"), receive("mug", u32::from(ORDERS), "first")]).await;
+    let orders: Vec<_> = (0..ORDERS).map(|n| place(numbered_order(n), &[line("mug", 1)])).collect();
+    for some in orders.chunks(500) {
+        rig.commit(some).await;
+    }
+    rig.clock.advance(Policy::HOLD_DEFAULT);
+    let began = tokio::time::Instant::now();
+    tokio::time::advance(Duration::from_millis(250)).await;
+    let mut commits = 0;
+    loop {
+        // As the engine does: it asks when it was told to, and sends what is due then.
+        if rig.machine.wake_at().is_some_and(|at| at <= tokio::time::Instant::now()) {
+            rig.machine.wake().unwrap();
+        }
+        let Some(batch) = rig.draft() else { break };
+        rig.land(&batch);
+        commits += 1;
+    }
+    assert_eq!(began.elapsed(), Duration::from_millis(250), "no pause between them");
+    assert!(commits <= 25, "{commits} commits");
+    let state = rig.machine.into_state();
+    let stock = state.market.item(&sku("mug")).unwrap().stock;
+    assert_eq!((stock.available(), stock.reserved()), (i64::from(ORDERS), 0));
+}
+
+fn numbered_order(n: u16) -> OrderId {
+    let [high, low] = n.to_be_bytes();
+    let random = [0, 0, 0, 0, 0, 0, 0, 0, high, low];
+    let made = uuid::Builder::from_unix_timestamp_millis(T0.0, &random).into_uuid();
+    OrderId::try_from(made).unwrap()
 }

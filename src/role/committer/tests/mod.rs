@@ -4,6 +4,7 @@
 //! Time is virtual. One seed is one history.
 
 mod machine;
+mod mishaps;
 mod simulation;
 mod truth;
 mod world;

@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::fixtures::T0;
 use crate::domain::market::{Intent, Request};
 use crate::domain::{CommandId, Market, Policy, Sequence};
-use crate::engine::{Candidate, Error};
+use crate::engine::Candidate;
 use crate::port::model::{ModelClock, ModelLease, ModelLog, ModelSnapshots};
 use crate::port::testing::Dice;
-use crate::port::{AnswerTo, Arrived, Asks, Batch, Clock, Log, Message, ReadError, Replies};
-use crate::role::committer::{Bounds, Ports, Rules, Settings, run};
+use crate::port::{AnswerTo, Arrived, Asks, Batch, Came, Clock, Log, Message, ReadError, Replies};
+use crate::role::committer::{Bounds, CannotAct, Ports, Rules, Settings, run};
 use crate::wire::{
     Arrival, Encoding, Outcome, Outgoing, Subjects, headers, kassa_type, read_commands,
     write_command,
@@ -88,6 +88,8 @@ pub(super) struct World {
     pub(super) lease: ModelLease,
     pub(super) clock: ModelClock,
     pub(super) subjects: Subjects,
+    /// Commits between two snapshots; few, so that there are many.
+    pub(super) snapshot_every: u64,
     snapshots: ModelSnapshots,
     asks: ModelAsks,
     replies: ModelReplies,
@@ -96,7 +98,7 @@ pub(super) struct World {
 /// A committer that was started.
 pub(super) struct Instance {
     pub(super) stop: CancellationToken,
-    pub(super) task: JoinHandle<Result<(), Error>>,
+    pub(super) task: JoinHandle<Result<(), CannotAct>>,
 }
 
 impl World {
@@ -108,6 +110,7 @@ impl World {
             commands: ModelLog::new(clock.clone()),
             lease: ModelLease::new(clock.clone(), Duration::from_secs(3)),
             subjects: Subjects::of("main".parse().unwrap()),
+            snapshot_every: 7,
             snapshots: ModelSnapshots::default(),
             asks: ModelAsks::default(),
             replies: ModelReplies { told: Arc::default(), dice },
@@ -117,6 +120,11 @@ impl World {
 
     /// Starts a committer beside those there are.
     pub(super) fn start(&self, name: usize) -> Instance {
+        self.start_by(name, &self.clock)
+    }
+
+    /// Starts one on a machine with a clock of its own.
+    pub(super) fn start_by(&self, name: usize, clock: &ModelClock) -> Instance {
         let ports = Ports {
             events: self.events.clone(),
             commands: self.commands.clone(),
@@ -127,7 +135,7 @@ impl World {
             },
             asks: self.asks.clone(),
             snapshots: self.snapshots.clone(),
-            clock: self.clock.clone(),
+            clock: clock.clone(),
             replies: self.replies.clone(),
         };
         let settings = Settings {
@@ -137,7 +145,7 @@ impl World {
                 // Small, so that commits fill up and what does not fit waits.
                 bounds: Bounds { commands: 6, bytes: 2_000, skus: 6 },
                 decide: Market::decide,
-                snapshot_every: 7,
+                snapshot_every: self.snapshot_every,
             },
             queue: 16,
         };
@@ -187,7 +195,9 @@ impl World {
                     command_seq: None,
                 };
                 let received = read_commands(&arrival, &self.subjects);
-                self.asks.push(Arrived::all(received, Some((&reply_to, encoding))));
+                // Alone in its message, it has no part to be told by.
+                let came = Came::Asked(0);
+                self.asks.push(Arrived::all(received, came, Some((&reply_to, encoding))));
             } else {
                 let message = Message {
                     subject: self.subjects.command(&request.source, command.kind()),

@@ -1,0 +1,219 @@
+//! What goes wrong around a committer by somebody's hand: clocks that are set, streams that are
+//! put back, messages that nobody should have written.
+
+use std::time::Duration;
+
+use super::world::{Instance, World};
+use crate::domain::fixtures::{
+    PRICE, T0, command_made, hours, line, list, order, place, receive, sku,
+};
+use crate::domain::market::Request;
+use crate::domain::{Sequence, Timestamp};
+use crate::port::model::{Fault, ModelClock};
+use crate::port::testing::Dice;
+use crate::port::{Batch, Clock, Log, Message};
+use crate::role::committer::CannotAct;
+use crate::wire::{Commit, Outcome, OutcomeKind, Snapshot};
+
+/// How long anything here may take, in virtual time.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A world with somebody in it who sends commands, one after the other.
+struct Street {
+    world: World,
+    dice: Dice,
+    sent: u8,
+}
+
+impl Street {
+    fn new() -> Self {
+        Self::of(World::new(1))
+    }
+
+    fn of(world: World) -> Self {
+        tokio::spawn(world.clone().tick());
+        Self { world, dice: Dice::new(1), sent: 0 }
+    }
+
+    async fn insist(&mut self, request: &Request) -> Outcome {
+        self.sent += 1;
+        let id = command_made(T0, self.sent);
+        let insisting = self.world.insist(id, request, &mut self.dice);
+        tokio::time::timeout(PATIENCE, insisting).await.unwrap()
+    }
+
+    /// Lists a SKU and puts some on the shelf.
+    async fn offer(&mut self, name: &str) {
+        for request in [list(name, PRICE, "EUR"), receive(name, 200, "first")] {
+            assert_ne!(self.insist(&request).await.result, OutcomeKind::Refused);
+        }
+    }
+
+    async fn buy(&mut self, n: u8, name: &str) {
+        let placed = self.insist(&place(order(n), &[line(name, 1)])).await;
+        assert_ne!(placed.result, OutcomeKind::Refused, "{placed:?}");
+    }
+
+    /// Every commit, with its place.
+    fn commits(&self) -> Vec<(Sequence, Commit)> {
+        let entries = self.world.events.entries().into_iter();
+        let heads = entries.filter(|entry| entry.subject == self.world.subjects.commit());
+        heads.map(|entry| (entry.sequence, Commit::decode(&entry.payload).unwrap())).collect()
+    }
+
+    /// The fold of the log.
+    fn folded(&self) -> Snapshot {
+        let mut state = Snapshot::default();
+        for entry in self.world.events.entries() {
+            if entry.subject == self.world.subjects.commit() {
+                state.follow(entry.sequence, &entry.payload).unwrap();
+            }
+        }
+        state
+    }
+}
+
+async fn gives_up(instance: Instance) -> CannotAct {
+    let ended = tokio::time::timeout(PATIENCE, instance.task).await;
+    ended.expect("it gives up").expect("no panic").expect_err("it cannot act")
+}
+
+async fn stop(instance: Instance) {
+    instance.stop.cancel();
+    instance.task.await.expect("no panic").expect("stops in order");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_goes_by_a_wrong_clock_never_opens_the_market() {
+    for wrong in [T0.after(hours(100)), T0.before(hours(100))] {
+        let mut street = Street::new();
+        let given_up = gives_up(street.world.start_by(0, &ModelClock::at(wrong))).await;
+        assert!(matches!(given_up, CannotAct::Clock { .. }), "{given_up:?}");
+        assert_eq!(street.commits(), []);
+        // Nobody has to wait for the lease: it was given back.
+        let sound = street.world.start(1);
+        street.offer("mug").await;
+        street.buy(1, "mug").await;
+        stop(sound).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_has_its_clock_set_steps_down_before_it_commits_by_it() {
+    for jump in ["ahead", "back"] {
+        let mut street = Street::new();
+        let own = ModelClock::at(T0);
+        let ticking = own.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                ticking.advance(Duration::from_millis(10));
+            }
+        });
+        let first = street.world.start_by(0, &own);
+        street.offer("mug").await;
+        street.buy(1, "mug").await;
+        if jump == "ahead" {
+            own.advance(hours(100));
+        } else {
+            own.step_back(hours(100));
+        }
+        let given_up = gives_up(first).await;
+        assert!(matches!(given_up, CannotAct::Clock { .. }), "{jump}: {given_up:?}");
+        let second = street.world.start(1);
+        // Its id is as old as the shop: by the wrong clock it would be too old for ever.
+        street.buy(2, "mug").await;
+        let now = street.world.clock.now();
+        let made: Vec<Timestamp> = street.commits().iter().map(|(_, c)| c.head.at).collect();
+        assert!(made.iter().all(|at| *at <= now), "{jump}: {made:?} by {now}");
+        stop(second).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_stream_that_ends_before_the_logs_position_is_not_read() {
+    let mut street = Street::new();
+    let first = street.world.start(0);
+    street.offer("mug").await;
+    for n in 1..=8 {
+        street.buy(n, "mug").await;
+    }
+    stop(first).await;
+    let position = street.folded().chain.position;
+    assert!(Sequence(2) < position, "some were published: {position}");
+    street.world.commands.tamper(|entries| entries.truncate(1));
+    let commits = street.commits();
+    let given_up = gives_up(street.world.start(1)).await;
+    let CannotAct::CommandsBehind { end, position: told } = given_up else {
+        panic!("{given_up:?}")
+    };
+    assert_eq!((end, told), (Sequence(1), position));
+    assert_eq!(street.commits(), commits, "nothing was written");
+}
+
+/// The log loses its end and grows past it again: what was kept of the old end is of no use.
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_of_a_log_that_lost_its_end_is_not_believed() {
+    let mut world = World::new(1);
+    world.snapshot_every = 1_000;
+    let mut street = Street::of(world);
+    let first = street.world.start(0);
+    street.offer("mug").await;
+    for n in 1..=17 {
+        street.buy(n, "mug").await;
+    }
+    // It keeps its state, the only snapshot there is.
+    stop(first).await;
+    let commits = street.commits();
+    let kept = commits.last().unwrap().1.head.number;
+    assert!(20 <= kept, "{kept}");
+    let (lost_from, _) = commits[10];
+    street.world.events.tamper(|entries| entries.retain(|entry| entry.sequence < lost_from));
+    let second = street.world.start(1);
+    for n in 21..=42 {
+        street.buy(n, "mug").await;
+    }
+    assert!(kept < street.commits().last().unwrap().1.head.number, "it has grown past the place");
+    // Killed, so that the old snapshot is what the next one finds.
+    second.task.abort();
+    street.world.take_lease_away();
+    let third = street.world.start(2);
+    street.buy(43, "mug").await;
+    stop(third).await;
+    let state = street.folded();
+    assert!(state.market.order(order(43)).is_some());
+    assert!(state.market.order(order(42)).is_some());
+}
+
+/// Somebody writes where only committers write. The verifier says so; buyers notice nothing.
+#[tokio::test(start_paused = true)]
+async fn a_stray_message_at_the_end_of_the_log_stops_nobody() {
+    let mut street = Street::new();
+    let committer = street.world.start(0);
+    street.offer("mug").await;
+    street.offer("pot").await;
+    let faults: [&[Fault]; 5] = [
+        &[],
+        &[Fault::RequestLost],
+        &[Fault::AnswerLost],
+        &[Fault::Late(0)],
+        &[Fault::Late(2), Fault::RequestLost],
+    ];
+    for (n, faults) in (1..).zip(faults) {
+        let subject = street.world.subjects.stock(&sku("mug"));
+        let stray = Message { subject, payload: "stray".into(), ..Message::default() };
+        let batch = Batch { messages: vec![stray], expected_end: None };
+        street.world.events.commit(&batch).await.unwrap();
+        street.world.events.faults().plan(faults.iter().copied());
+        street.buy(n * 2, "mug").await;
+        street.buy(n * 2 + 1, "pot").await;
+    }
+    // Longer than holds last.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    stop(committer).await;
+    let state = street.folded();
+    for name in ["mug", "pot"] {
+        let stock = state.market.item(&sku(name)).unwrap().stock;
+        assert_eq!((stock.available(), stock.reserved()), (200, 0), "every hold came to its end");
+    }
+}
