@@ -4,6 +4,7 @@
 //! how a commit is sent, what silence means, and who may write does not.
 
 mod alias;
+mod copies;
 mod drive;
 mod follower;
 mod lease;
@@ -14,6 +15,7 @@ mod tests;
 mod verify;
 
 pub use alias::{Aliases, Live, Moves, PointError};
+pub use copies::compare_copies;
 pub use drive::{Ended, Error, Machine, Source, drive};
 pub use follower::{
     Follower, Input, Output, Pace, Projection, ProjectionError, Reached, Taken, open,
@@ -21,4 +23,6 @@ pub use follower::{
 pub use lease::Candidate;
 pub use reader::{ViewReader, Watch};
 pub use settle::{Settled, settle};
-pub use verify::{Progress, verify_kept, verify_log, verify_log_and_commands};
+pub use verify::{
+    Progress, prove, prove_kept, stored, verify_kept, verify_log, verify_log_and_commands,
+};

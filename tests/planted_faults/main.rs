@@ -10,6 +10,8 @@
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod heads;
+#[cfg(test)]
 mod messages;
 #[cfg(test)]
 mod orders;
