@@ -18,6 +18,7 @@ mod order;
 mod output;
 mod past;
 mod progress;
+mod proofs;
 mod psp_sim;
 mod rebuild;
 mod reconcile;

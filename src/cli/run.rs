@@ -105,7 +105,7 @@ pub(super) fn setup(config: &Config) -> Result<Setup<Connector>, anyhow::Error> 
         payments: Payments { concurrency: config.payer.concurrency.count(), ..Payments::default() },
         gateway: Arc::new(connector(config)?),
         webhooks: config.webhooks.listen,
-        checkpoints: checkpoints(config),
+        checkpoints: checkpoints(config).map(Box::new),
         holder: format!("kassa {}", std::process::id()),
     })
 }

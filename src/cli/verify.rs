@@ -12,6 +12,7 @@ use super::backup::KeptLog;
 use super::codes::Code;
 use super::failure::Failure;
 use super::output::{Show, pairs, say};
+use super::proofs::Proofs;
 use super::session::Session;
 use crate::archive::{Archive, Backup, public_keys, read_heads};
 use crate::domain::Sequence;
@@ -40,6 +41,8 @@ pub(super) struct VerifyArguments {
     /// Write down what was looked at and what was found
     #[arg(long, value_name = "FILE")]
     certificate: Option<PathBuf>,
+    #[command(flatten)]
+    proofs: Proofs,
 }
 
 pub(super) async fn verify(session: &Session, arguments: VerifyArguments) -> Result<(), Failure> {
@@ -85,11 +88,19 @@ async fn verified(
     };
     let market = &session.config.market;
     let (subjects, heads) = (Subjects::of(market.clone()), heads(market, arguments)?);
+    let answers = arguments.proofs.answers()?;
+    let asked = |verifier: Verifier| {
+        let verifier = verifier.against(heads);
+        match answers {
+            Some(answers) => verifier.holding(answers),
+            None => verifier,
+        }
+    };
     if let Some(dir) = &arguments.from_backup {
         let backup = Backup::open(dir, market).map_err(anyhow::Error::from)?;
         let backup = backup.ok_or_else(|| super::backup::nothing(dir))?;
         let (tail, end) = (KeptLog::open(&backup)?, backup.last());
-        let verifier = Verifier::new(subjects).against(heads);
+        let verifier = asked(Verifier::new(subjects));
         let verified = prove_kept(verifier, (tail, end), progress).await;
         return Ok(verified.map_err(anyhow::Error::from)?);
     }
@@ -97,15 +108,17 @@ async fn verified(
         let archive = Archive::open(file, market).map_err(anyhow::Error::from)?;
         let tail =
             archive.follow(Subjects::everything(), Sequence::START).map_err(anyhow::Error::from)?;
-        let verifier = Verifier::new(subjects).against(heads);
+        let verifier = asked(Verifier::new(subjects));
         let verified = prove_kept(verifier, (tail, archive.foot.last), progress).await;
         return Ok(verified.map_err(anyhow::Error::from)?);
     }
     let connected = session.connect().await?;
     let (log, commands) = (connected.stream("EVENTS").await?, connected.stream("COMMANDS").await?);
-    let verifier = Verifier::with_commands(subjects).against(heads);
+    let verifier = asked(Verifier::with_commands(subjects));
     let verified = prove(verifier, (&log, &commands), progress).await;
-    Ok(verified.map_err(anyhow::Error::from)?)
+    let mut verified = verified.map_err(anyhow::Error::from)?;
+    arguments.proofs.run(&connected, &mut verified).await?;
+    Ok(verified)
 }
 
 /// The heads that the log has to pass.
@@ -172,6 +185,7 @@ impl Show for Verified {
             ("published messages waiting", self.commands_waiting.to_string()),
             ("units oversold", self.oversold.to_string()),
             ("signed heads passed", self.heads.to_string()),
+            ("answers borne out", self.outcomes.to_string()),
             ("last commit", last),
             ("looked at", looked_at.join(" ")),
             ("violations", self.violations_total.to_string()),

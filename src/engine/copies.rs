@@ -80,7 +80,12 @@ impl<T: Tail> Copy<T> {
             return Ok(());
         }
         match tokio::time::timeout(PATIENCE, self.tail.next(READ_AT_ONCE)).await {
-            Ok(entries) => self.held.extend(entries?),
+            Ok(entries) => {
+                let mut entries = entries?;
+                // A reader gives headers in any order.
+                entries.iter_mut().for_each(|entry| entry.headers.sort());
+                self.held.extend(entries);
+            }
             Err(_) => self.ended = true,
         }
         self.last = self.held.back().map_or(self.last, |entry| entry.sequence);

@@ -8,6 +8,7 @@ mod copies;
 mod drive;
 mod follower;
 mod lease;
+mod private;
 mod reader;
 mod settle;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use follower::{
     Follower, Input, Output, Pace, Projection, ProjectionError, Reached, Taken, open,
 };
 pub use lease::Candidate;
+pub use private::look_for_private;
 pub use reader::{ViewReader, Watch};
 pub use settle::{Settled, settle};
 pub use verify::{

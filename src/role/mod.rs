@@ -18,4 +18,5 @@ pub mod retry_scheduler;
 #[cfg(test)]
 mod testing;
 pub mod verifier;
+pub mod view_proof;
 pub mod webhooks;

@@ -24,7 +24,8 @@ pub struct Checkpoints {
 }
 
 pub(super) fn start_checkpoints<G: Gateway>((setup, hub): Shared<'_, G>, group: &mut Group) {
-    let Some(Checkpoints { key_file, file, every }) = setup.checkpoints.clone() else { return };
+    let Some(checkpoints) = setup.checkpoints.clone() else { return };
+    let Checkpoints { key_file, file, every } = *checkpoints;
     let (log, subjects, stop) = (hub.log().clone(), setup.subjects(), group.token());
     group.spawn("checkpoint", async move {
         let key = signing_key(&key_file)?;

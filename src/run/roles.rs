@@ -109,7 +109,8 @@ pub struct Setup<G> {
     /// Where providers tell what happened; nobody is heard without it.
     pub webhooks: Option<SocketAddr>,
     /// Where signed heads are kept; none are without it.
-    pub checkpoints: Option<Checkpoints>,
+    // Apart, because whoever starts roles moves this about.
+    pub checkpoints: Option<Box<Checkpoints>>,
     /// Who this is, in leases.
     pub holder: String,
 }

@@ -21,6 +21,8 @@ mod payer;
 #[cfg(test)]
 mod permissions;
 #[cfg(test)]
+mod proofs;
+#[cfg(test)]
 mod rebuilds;
 #[cfg(test)]
 mod refunds;

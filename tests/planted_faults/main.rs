@@ -8,6 +8,8 @@
 )]
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod heads;
@@ -19,6 +21,8 @@ mod orders;
 mod outcomes;
 #[cfg(test)]
 mod planting;
+#[cfg(test)]
+mod private;
 #[cfg(test)]
 mod refunds;
 #[cfg(test)]

@@ -103,6 +103,8 @@ pub enum Stream {
     Events,
     /// Published commands.
     Commands,
+    /// Another one, which the sentence names.
+    Other,
 }
 
 /// Something in the log that may not be there, or something missing.
@@ -127,6 +129,7 @@ impl fmt::Display for Violation {
         let stream = match stream {
             Stream::Events => "sequence",
             Stream::Commands => "command",
+            Stream::Other => "message",
         };
         match index {
             Some(index) => write!(f, "{stream} {sequence}.{index}: {invariant}: {detail}"),

@@ -9,6 +9,7 @@ mod intake;
 mod machine;
 mod open;
 mod poison;
+mod prove;
 mod run;
 mod state;
 #[cfg(test)]
@@ -18,5 +19,6 @@ mod watch;
 
 pub use machine::{Bounds, Committer, Decide, Rules};
 pub use open::open;
+pub use prove::prove_snapshot;
 pub use run::{Ports, Settings, run};
 pub use state::{load, read_to_end};

@@ -1,5 +1,7 @@
 //! The part of the verifier that sees bytes: the chain, the ledger entries, what is not ours.
 
+mod answers;
+mod asked;
 mod certificate;
 mod figures;
 mod head;
@@ -11,12 +13,12 @@ use std::collections::VecDeque;
 use super::chain::{Chain, Hash};
 use super::command::{Arrival, read_commands};
 use super::commit::{COMMIT_TYPE, COMMIT_TYPES, Commit, DecodeError};
-use super::head::Head;
 use super::ledger::Ledger;
 use super::subject::Subjects;
 use crate::domain::verify::{Books, Invariant, Moved, Stream, Violation};
 use crate::domain::{Address, Market, Sequence};
 
+use answers::Answers;
 pub use certificate::Certificate;
 use figures::{figures, figures_of, of_fold, say};
 use heads::Heads;
@@ -53,6 +55,8 @@ pub struct Verifier {
     blind: bool,
     /// Signed heads that it has to pass.
     heads: Heads,
+    /// Answers that it has to hold.
+    answers: Answers,
     /// Over every message.
     digest: blake3::Hasher,
     found: Verified,
@@ -71,58 +75,10 @@ impl Verifier {
             owed: VecDeque::new(),
             blind: false,
             heads: Heads::default(),
+            answers: Answers::default(),
             digest: blake3::Hasher::new(),
             found: Verified::default(),
         }
-    }
-
-    /// A verifier that can be shown the command stream afterwards. It keeps the id of every
-    /// command of the last days.
-    #[must_use]
-    pub fn with_commands(subjects: Subjects) -> Self {
-        Self { books: Books::keeping_outcomes(), ..Self::new(subjects) }
-    }
-
-    /// The same, and the log has to pass these heads.
-    #[must_use]
-    pub fn against(self, heads: Vec<Head>) -> Self {
-        Self { heads: Heads::of(heads), ..self }
-    }
-
-    /// The names of the market.
-    #[must_use]
-    pub const fn subjects(&self) -> &Subjects {
-        &self.subjects
-    }
-
-    /// What was found so far, at most the first hundred, and how much it is in all.
-    #[must_use]
-    pub fn violations(&self) -> (&[Violation], u64) {
-        (&self.found.violations, self.found.violations_total)
-    }
-
-    /// Units that were promised and were not there, so far.
-    #[must_use]
-    pub const fn oversold(&self) -> u64 {
-        self.books.oversold()
-    }
-
-    /// How many events were read.
-    #[must_use]
-    pub const fn events(&self) -> u64 {
-        self.found.events
-    }
-
-    /// The last sequence that was read.
-    #[must_use]
-    pub const fn end(&self) -> Sequence {
-        self.found.end
-    }
-
-    /// Whether the last commit still lacks ledger entries.
-    #[must_use]
-    pub fn owes_entries(&self) -> bool {
-        !self.owed.is_empty()
     }
 
     /// Takes the next message of the log.
@@ -150,6 +106,7 @@ impl Verifier {
             let what = format!("{subject} is no subject of the log");
             self.report(sequence, Invariant::I7, what);
         }
+        self.answered(sequence, None);
         for what in self.heads.pass(sequence, is_commit.then_some(stored.payload)) {
             self.report(sequence, Invariant::I15, what);
         }
@@ -173,6 +130,11 @@ impl Verifier {
         self.miss_entries(next);
         for what in self.heads.close(self.found.end) {
             self.report(next, Invariant::I15, what);
+        }
+        if self.found.newer.is_none() {
+            for what in self.answers.close(self.found.end) {
+                self.report(next, Invariant::I6, what);
+            }
         }
         if !self.blind {
             for (invariant, detail) in self.books.close(self.fold.as_ref()) {
@@ -224,8 +186,10 @@ impl Verifier {
             at_ms: self.chain.at,
             hash: self.chain.hash.to_string(),
         });
+        found.outcomes = self.answers.held;
         if !self.blind {
             found.checked.extend(Invariant::OF_LOG);
+            found.checked.extend(self.answers.asked.then_some(Invariant::I6));
             found.checked.sort_unstable();
         }
         found.in_order();
@@ -268,6 +232,7 @@ impl Verifier {
         }
         self.chain = Chain::after(&commit.head, Hash::of(payload), sequence, 0);
         self.found.events = self.found.events.saturating_add(wide(commit.events.len()));
+        self.answered(sequence, Some(&commit));
         if !self.blind {
             self.enter(sequence, &commit);
         }

@@ -36,6 +36,8 @@ pub struct Verified {
     pub oversold: u64,
     /// Signed heads that the log passes: between two of them nothing was changed.
     pub heads: u64,
+    /// Answers of clients that the log bears out; none when none were looked for.
+    pub outcomes: u64,
     /// The promises that were looked at.
     pub checked: Vec<Invariant>,
     /// What a newer build wrote, when there is such a thing. Nothing behind it is proved.
@@ -98,8 +100,8 @@ impl Verified {
     /// First things first: some faults of an event are only seen at the end of its commit.
     pub(super) fn in_order(&mut self) {
         self.violations.sort_by_key(|violation| {
-            let commands = violation.stream == Stream::Commands;
-            (commands, violation.sequence, violation.index)
+            let beside = violation.stream != Stream::Events;
+            (beside, violation.sequence, violation.index)
         });
     }
 }
