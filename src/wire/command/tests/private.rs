@@ -40,6 +40,18 @@ fn mail_addresses_codes_and_secrets_are_refused_as_well() {
 }
 
 #[test]
+fn escapes_hide_nothing() {
+    let kind = CommandKind::CancelOrder;
+    let command = with(kind, "/reason", json!("REASON")).to_string();
+    let command = command.replace("REASON", r"\u0034242424242424242");
+    let refusal = refusal_of(&read(kind, command.as_bytes(), Encoding::Json));
+    assert_eq!(refusal.field(), Some("body.reason"));
+    let harmless = with(kind, "/reason", json!("it says \"no\"")).to_string();
+    let received = read(kind, harmless.as_bytes(), Encoding::Json);
+    assert!(matches!(received.requests[0].intent, Intent::Command(_)), "{received:?}");
+}
+
+#[test]
 fn in_several_commands_the_one_is_named() {
     let kind = CommandKind::CancelOrder;
     let both = json!([good(kind), with(kind, "/reason", json!(CARD))]);
