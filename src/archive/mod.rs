@@ -5,6 +5,7 @@
 //! foot, which has the BLAKE3 hash of all frames before it, lengths included.
 
 mod backup;
+mod heads;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use crate::port::Entry;
 use crate::wire::MarketName;
 
 pub use backup::{Backup, BackupError, End, Manifest, Part};
+pub use heads::{HeadsError, append_head, public_keys, read_heads, signing_key, write_keys};
 pub use read::{Archive, ArchiveTail};
 pub use write::ArchiveWriter;
 

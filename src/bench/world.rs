@@ -159,6 +159,7 @@ impl World {
             payments: options.payments,
             gateway: Arc::clone(&options.gateway),
             webhooks: None,
+            checkpoints: None,
             holder: format!("bench {}", std::process::id()),
         };
         let running = start(&setup, &options.roles).await?;

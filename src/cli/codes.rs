@@ -126,6 +126,12 @@ codes! {
         "do not trust it: take another copy of the archive, or write it anew from the log";
     ArchiveMarket = "KASSA-ARCHIVE-MARKET", CONFLICT,
         "name its market with --market, or read it with the build that wrote it";
+    Heads = "KASSA-HEADS", FAILURE,
+        "name another file; `kassa checkpoint keygen` makes keys, `kassa checkpoint` heads";
+    HeadsMarket = "KASSA-HEADS-MARKET", CONFLICT,
+        "name its market with --market, or read it with the build that wrote it";
+    HeadsForged = "KASSA-HEADS-FORGED", CHECK_FAILED,
+        "do not trust the file: take another copy of it, and the key that signed it";
     ProviderSilent = "KASSA-PROVIDER-SILENT", UNAVAILABLE,
         "try again; `kassa doctor` asks the payment provider whether it is there";
     ProviderRefuses = "KASSA-PROVIDER-REFUSES", PERMISSION,

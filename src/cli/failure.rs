@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::codes::Code;
-use crate::archive::{ArchiveError, BackupError};
+use crate::archive::{ArchiveError, BackupError, HeadsError};
 use crate::config::{ConfigError, SecretFileError};
 use crate::domain::{PriceChange, Refusal, Shortfall};
 use crate::engine::{Error as EngineError, PointError};
@@ -15,7 +15,7 @@ use crate::role::committer::CannotAct;
 use crate::role::rebuild::BehindError;
 use crate::role::restore::RestoreError;
 use crate::server::{FindError, PortError, StartError};
-use crate::wire::DecodeError;
+use crate::wire::{DecodeError, HeadError};
 
 /// Why a command line did not do what it was asked.
 #[derive(Debug)]
@@ -213,6 +213,9 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
             BackupError::Io { .. } => Code::Backup,
         });
     }
+    if let Some(error) = error.downcast_ref::<HeadsError>() {
+        return Some(of_heads(error));
+    }
     if let Some(error) = error.downcast_ref::<RestoreError>() {
         return match error {
             RestoreError::Differs { .. } | RestoreError::Beyond { .. } => {
@@ -269,6 +272,19 @@ const fn of_archive(error: &ArchiveError) -> Code {
         ArchiveError::Io { .. } | ArchiveError::NoArchive { .. } => Code::Archive,
         ArchiveError::Cut { .. } | ArchiveError::Changed { .. } => Code::ArchiveDamaged,
         ArchiveError::Market { .. } | ArchiveError::Version { .. } => Code::ArchiveMarket,
+    }
+}
+
+const fn of_heads(error: &HeadsError) -> Code {
+    match error {
+        HeadsError::Io { .. }
+        | HeadsError::Line { .. }
+        | HeadsError::Empty { .. }
+        | HeadsError::Key { .. } => Code::Heads,
+        HeadsError::Head { source, .. } => match source {
+            HeadError::Market { .. } | HeadError::Version { .. } => Code::HeadsMarket,
+            HeadError::Stranger { .. } | HeadError::Forged => Code::HeadsForged,
+        },
     }
 }
 

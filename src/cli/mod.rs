@@ -4,6 +4,7 @@ mod at;
 mod attention;
 mod backup;
 mod bench;
+mod checkpoint;
 mod codes;
 mod dev;
 mod diff;
@@ -17,6 +18,7 @@ mod order;
 mod output;
 mod past;
 mod progress;
+mod proofs;
 mod psp_sim;
 mod rebuild;
 mod reconcile;
@@ -122,6 +124,8 @@ enum Subcommands {
     Attention(attention::AttentionCommand),
     /// Prove over the whole log that nothing was oversold, lost or edited
     Verify(verify::VerifyArguments),
+    /// Sign the end of the log, for keeping where the log is not
+    Checkpoint(checkpoint::CheckpointArguments),
     /// Show an order, a SKU or the whole shop as of a moment
     At(at::AtArguments),
     /// Show what changed in the shop between two moments
@@ -198,7 +202,8 @@ async fn dispatch(session: &Session, command: Subcommands) -> Result<(), Failure
         Subcommands::Sku(command) => sku::sku(session, command).await,
         Subcommands::Events(command) => events::events(session, command).await,
         Subcommands::Attention(command) => attention::attention(session, command).await,
-        Subcommands::Verify(arguments) => verify::verify(session, arguments).await,
+        Subcommands::Verify(arguments) => Box::pin(verify::verify(session, arguments)).await,
+        Subcommands::Checkpoint(arguments) => checkpoint::checkpoint(session, arguments).await,
         Subcommands::At(arguments) => at::at(session, arguments).await,
         Subcommands::Diff(arguments) => Box::pin(diff::diff(session, arguments)).await,
         Subcommands::Replay(arguments) => replay::replay(session, arguments).await,

@@ -11,14 +11,14 @@ use super::codes::Code;
 use super::failure::Failure;
 use super::session::{Session, connection_options};
 use super::{Interrupt, streams};
-use crate::config::{Config, ConnectorName, GatewayConfig, StripeConfig};
+use crate::config::{CheckpointConfig, Config, ConnectorName, GatewayConfig, StripeConfig};
 use crate::engine::Pace;
 use crate::gateway::{
     Connector, LedgerError, SimulatedGateway, Simulation, StripeGateway, StripeSettings,
 };
 use crate::role::committer::Bounds;
 use crate::role::payer::Payments;
-use crate::run::{Paces, Role, Setup, start};
+use crate::run::{Checkpoints, Paces, Role, Setup, start};
 
 #[derive(Debug, Args)]
 pub(super) struct RunArguments {
@@ -34,6 +34,10 @@ pub(super) async fn run(session: &Session, arguments: RunArguments) -> Result<()
     streams::check(&connected.connection, &config.market).await?;
     if arguments.roles.contains(&Role::Webhooks) && config.webhooks.listen.is_none() {
         let what = "nobody can be heard: webhooks.listen is not set";
+        return Err(Failure::new(Code::Config, what));
+    }
+    if arguments.roles.contains(&Role::Checkpoint) && checkpoints(config).is_none() {
+        let what = "nothing can be signed: checkpoint.key_file and checkpoint.file are not set";
         return Err(Failure::new(Code::Config, what));
     }
     let roles = if arguments.roles.is_empty() { roles(config) } else { arguments.roles };
@@ -53,8 +57,26 @@ pub(super) async fn run(session: &Session, arguments: RunArguments) -> Result<()
 
 /// All roles that have something to do as it is configured.
 pub(super) fn roles(config: &Config) -> Vec<Role> {
-    let hears = config.webhooks.listen.is_some();
-    Role::ALL.into_iter().filter(|role| hears || *role != Role::Webhooks).collect()
+    let (hears, signs) = (config.webhooks.listen.is_some(), checkpoints(config).is_some());
+    let has_to_do = |role: &Role| match role {
+        Role::Webhooks => hears,
+        Role::Checkpoint => signs,
+        Role::Committer
+        | Role::Projector
+        | Role::Payer
+        | Role::RetryScheduler
+        | Role::Feed
+        | Role::Attention
+        | Role::Verifier => true,
+    };
+    Role::ALL.into_iter().filter(has_to_do).collect()
+}
+
+/// Where signed heads are kept, when both files are named.
+fn checkpoints(config: &Config) -> Option<Checkpoints> {
+    let CheckpointConfig { key_file, file, every_s } = config.checkpoint.clone();
+    let every = Duration::from_secs(every_s.get());
+    Some(Checkpoints { key_file: key_file?, file: file?, every })
 }
 
 /// What the roles need, as it is configured.
@@ -84,6 +106,7 @@ pub(super) fn setup(config: &Config) -> Result<Setup<Connector>, anyhow::Error> 
         payments: Payments { concurrency: config.payer.concurrency.count(), ..Payments::default() },
         gateway: Arc::new(connector(config)?),
         webhooks: config.webhooks.listen,
+        checkpoints: checkpoints(config).map(Box::new),
         holder: format!("kassa {}", std::process::id()),
     })
 }

@@ -56,6 +56,20 @@ pub struct Config {
     pub stripe: StripeConfig,
     /// Where providers tell what happened.
     pub webhooks: WebhooksConfig,
+    /// Signed heads.
+    pub checkpoint: CheckpointConfig,
+}
+
+/// Signed heads.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointConfig {
+    /// File with the key that they are signed with.
+    pub key_file: Option<PathBuf>,
+    /// File that they are written to.
+    pub file: Option<PathBuf>,
+    /// Units: seconds.
+    pub every_s: Bounded<1, 86_400>,
 }
 
 /// Where to connect, and as whom.

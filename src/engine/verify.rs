@@ -42,14 +42,27 @@ pub async fn verify_log<L: Log>(
 ///
 /// See [`ReadError`].
 pub async fn verify_log_and_commands<L: Log>(
-    (log, commands): (&L, &L),
+    streams: (&L, &L),
     subjects: &Subjects,
     progress: impl FnMut(Progress),
 ) -> Result<Verified, ReadError> {
-    let mut verifier = Verifier::with_commands(subjects.clone());
+    prove(Verifier::with_commands(subjects.clone()), streams, progress).await
+}
+
+/// The same by a verifier of the caller's, made with [`Verifier::with_commands`].
+///
+/// # Errors
+///
+/// See [`ReadError`].
+pub async fn prove<L: Log>(
+    mut verifier: Verifier,
+    (log, commands): (&L, &L),
+    progress: impl FnMut(Progress),
+) -> Result<Verified, ReadError> {
+    let every_command = verifier.subjects().every_command();
     read_log(log, &mut verifier, progress).await?;
     let end = commands.end().await?;
-    let mut tail = commands.follow(&subjects.every_command(), Sequence::START).await?;
+    let mut tail = commands.follow(&every_command, Sequence::START).await?;
     let mut sequence = Sequence::START;
     while sequence < end && 0 < tail.remaining() {
         for entry in tail.next(READ_AT_ONCE).await? {
@@ -57,6 +70,7 @@ pub async fn verify_log_and_commands<L: Log>(
             verifier.take_command(&entry.as_command());
         }
     }
+    verifier.close_commands();
     Ok(verifier.finish())
 }
 
@@ -66,12 +80,24 @@ pub async fn verify_log_and_commands<L: Log>(
 ///
 /// See [`ReadError`].
 pub async fn verify_kept<T: Tail>(
-    mut tail: T,
+    tail: T,
     end: Sequence,
     subjects: &Subjects,
+    progress: impl FnMut(Progress),
+) -> Result<Verified, ReadError> {
+    prove_kept(Verifier::new(subjects.clone()), (tail, end), progress).await
+}
+
+/// The same by a verifier of the caller's.
+///
+/// # Errors
+///
+/// See [`ReadError`].
+pub async fn prove_kept<T: Tail>(
+    mut verifier: Verifier,
+    (mut tail, end): (T, Sequence),
     mut progress: impl FnMut(Progress),
 ) -> Result<Verified, ReadError> {
-    let mut verifier = Verifier::new(subjects.clone());
     while 0 < tail.remaining() {
         for entry in tail.next(READ_AT_ONCE).await? {
             verifier.take(&stored(&entry));
@@ -82,7 +108,9 @@ pub async fn verify_kept<T: Tail>(
     Ok(verifier.finish())
 }
 
-fn stored(entry: &Entry) -> Stored<'_> {
+/// An entry of the log, as the verifier takes it.
+#[must_use]
+pub fn stored(entry: &Entry) -> Stored<'_> {
     Stored {
         sequence: entry.sequence,
         subject: &entry.subject,

@@ -262,7 +262,8 @@ pub(super) async fn before(
     Ok(Sequence(consumer.cached_info().delivered.stream_sequence))
 }
 
-async fn consumer(
+/// A consumer of one replica, without acknowledgements.
+pub(super) async fn consumer(
     context: &Context,
     stream: &str,
     filter: &str,

@@ -2,6 +2,7 @@
 
 pub mod as_of;
 pub mod attention;
+pub mod checkpoints;
 pub mod committer;
 pub mod feed;
 pub mod follow;
@@ -16,4 +17,6 @@ pub mod restore;
 pub mod retry_scheduler;
 #[cfg(test)]
 mod testing;
+pub mod verifier;
+pub mod view_proof;
 pub mod webhooks;

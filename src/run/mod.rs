@@ -1,10 +1,12 @@
 //! Wires roles to a server, starts them, and stops them in order.
 
+mod audit;
 mod group;
 mod money;
 mod roles;
 mod views;
 
+pub use audit::Checkpoints;
 pub use group::Group;
 pub use roles::{Paces, Role, RunError, Running, Setup, start};
 pub use views::bucket_output;

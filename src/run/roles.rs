@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tracing::info;
 
+use super::audit::{Checkpoints, start_checkpoints, start_verifier};
 use super::group::Group;
 use super::money::{start_payer, start_webhooks};
 use super::views::start_views;
@@ -42,11 +43,15 @@ pub enum Role {
     Attention,
     /// Hears what the payment provider tells by itself.
     Webhooks,
+    /// Signs the end of the log from time to time.
+    Checkpoint,
+    /// Proves the log while it grows.
+    Verifier,
 }
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Committer,
         Self::Projector,
         Self::Payer,
@@ -54,6 +59,8 @@ impl Role {
         Self::Feed,
         Self::Attention,
         Self::Webhooks,
+        Self::Checkpoint,
+        Self::Verifier,
     ];
 
     /// The name on the command line.
@@ -67,6 +74,8 @@ impl Role {
             Self::Feed => "feed",
             Self::Attention => "attention",
             Self::Webhooks => "webhooks",
+            Self::Checkpoint => "checkpoint",
+            Self::Verifier => "verifier",
         }
     }
 }
@@ -101,6 +110,9 @@ pub struct Setup<G> {
     pub gateway: Arc<G>,
     /// Where providers tell what happened; nobody is heard without it.
     pub webhooks: Option<SocketAddr>,
+    /// Where signed heads are kept; none are without it.
+    // Apart, because whoever starts roles moves this about.
+    pub checkpoints: Option<Box<Checkpoints>>,
     /// Who this is, in leases.
     pub holder: String,
 }
@@ -196,6 +208,8 @@ pub async fn start<G: Gateway>(setup: &Setup<G>, roles: &[Role]) -> Result<Runni
             Role::Feed => start_feed((setup, &hub), &mut followers).await?,
             Role::Attention => start_attention((setup, &hub), &mut followers).await?,
             Role::Webhooks => webhooks = start_webhooks(setup, &mut payer).await?,
+            Role::Checkpoint => start_checkpoints((setup, &hub), &mut followers),
+            Role::Verifier => start_verifier(setup, &mut payer).await?,
         }
     }
     let groups = vec![payer, committer, followers];

@@ -117,6 +117,10 @@ pub mod metric {
     pub const STOCK_REJECTIONS: &str = "kassa.stock.rejections";
     /// Times promised units turned out not to exist.
     pub const STOCK_SHORTAGES: &str = "kassa.stock.shortages";
+    /// Units that were promised and were not there, as the verifier counts. Never anything but 0.
+    pub const OVERSOLD: &str = "kassa.oversold";
+    /// Promises that the log breaks, as the verifier counts. Never anything but 0.
+    pub const INVARIANT_VIOLATIONS: &str = "kassa.invariant.violations";
     /// Items that a human must look at and nobody has resolved, by [`KIND`].
     pub const ATTENTION_ITEMS: &str = "kassa.attention.items";
     /// Age of the oldest of them, exported by whoever keeps the list. An alert is due long before

@@ -6,6 +6,7 @@
 //! any other.
 
 mod payload;
+mod private;
 #[cfg(test)]
 mod tests;
 
@@ -209,6 +210,7 @@ fn read_body(
     payload: &[u8],
     market: &MarketName,
 ) -> Result<Vec<Read>, Refusal> {
+    private::check(kind, encoding, payload)?;
     match kind {
         CommandKind::ListSku => read_as(Command::ListSku, encoding, payload, market),
         CommandKind::RepriceSku => read_as(Command::RepriceSku, encoding, payload, market),

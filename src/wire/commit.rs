@@ -184,6 +184,17 @@ impl Commit {
         Ok(Self { head, events })
     }
 
+    /// The bytes of the events that are packed in a commit; none when nothing is.
+    #[must_use]
+    pub fn plain_events(payload: &[u8]) -> Option<Vec<u8>> {
+        #[derive(Deserialize)]
+        struct PackedOnly<'a> {
+            events: &'a [u8],
+        }
+        let packed = PackedOnly::deserialize(&mut message_pack(payload)).ok()?;
+        unpack(packed.events).ok()
+    }
+
     /// Reads the commit at `sequence`.
     ///
     /// # Errors

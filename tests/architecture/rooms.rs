@@ -29,6 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "engine",
             "nats",
             "gateway",
+            "archive",
             "edge",
             "port",
             "wire",

@@ -21,6 +21,8 @@ mod past;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod proof;
+#[cfg(test)]
 mod rebuild;
 #[cfg(test)]
 mod replay;

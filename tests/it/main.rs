@@ -35,6 +35,8 @@ mod permissions;
 #[cfg(test)]
 mod poison;
 #[cfg(test)]
+mod proofs;
+#[cfg(test)]
 mod provisioning;
 #[cfg(test)]
 mod rebuilds;

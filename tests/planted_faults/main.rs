@@ -8,7 +8,11 @@
 )]
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod commands;
+#[cfg(test)]
+mod heads;
 #[cfg(test)]
 mod messages;
 #[cfg(test)]
@@ -18,6 +22,8 @@ mod outcomes;
 #[cfg(test)]
 mod planting;
 #[cfg(test)]
+mod private;
+#[cfg(test)]
 mod refunds;
 #[cfg(test)]
 mod shop;
@@ -25,6 +31,8 @@ mod shop;
 mod stock;
 #[cfg(test)]
 mod story;
+#[cfg(test)]
+mod waiting;
 
 use kassa::domain::Sequence;
 use kassa::engine::verify_log;
@@ -89,6 +97,20 @@ async fn units_that_come_from_nowhere_are_found() {
 #[tokio::test]
 async fn orders_that_leave_their_path_are_found() {
     find_all(orders::FAULTS).await;
+}
+
+#[tokio::test]
+async fn moments_before_anybody_could_decide_are_found() {
+    find_all(waiting::FAULTS).await;
+}
+
+#[tokio::test]
+async fn what_waited_for_the_commit_before_it_is_no_fault() {
+    for plant in waiting::LATE {
+        let mut story = Story::of(&good_log().await.entries());
+        let at = plant(&mut story);
+        assert_eq!(verify(story.written()).await.violations, [], "{at:?}");
+    }
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ fn failure(story: &Story, number: u8, (next, wait_ms): (u8, u64)) -> Event {
 }
 
 /// Attempt 1 failed, and another than the second follows it, or at another time.
-fn retry(story: &mut Story, next: u8, wait_ms: u64) -> At {
+pub(crate) fn retry(story: &mut Story, next: u8, wait_ms: u64) -> At {
     let mut event = failure(story, WAITING, (next, wait_ms));
     let Event::PaymentFailed(failed) = &mut event else { unreachable!() };
     failed.attempt = 1;

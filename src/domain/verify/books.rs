@@ -19,6 +19,9 @@ pub struct Books {
     outcomes: Outcomes,
     /// Made at, and the index of the next event.
     commit: (Timestamp, u32),
+    /// When the commit before was made. What is decided while that one is on its way waits, so
+    /// the moments in a commit may be as early as this.
+    since: Timestamp,
 }
 
 impl Books {
@@ -32,6 +35,7 @@ impl Books {
 
     /// Begins a commit made at `at` that decides the command stream up to `position`.
     pub fn begin(&mut self, at: Timestamp, position: Sequence) {
+        self.since = self.commit.0;
         self.commit = (at, 0);
         self.outcomes.begin(at, position);
         self.orders.begin(at);
@@ -39,7 +43,7 @@ impl Books {
 
     /// Enters an event; says what it breaks.
     pub fn enter(&mut self, record: &Recorded) -> Vec<Fault> {
-        let (at, index) = self.commit;
+        let ((at, index), since) = (self.commit, self.since);
         self.commit.1 = index.saturating_add(1);
         let outcome = self.outcomes.take(record);
         let event = &record.event;
@@ -59,7 +63,7 @@ impl Books {
             Event::ShortageFound(e) => {
                 (Ok(()), self.shelves.say_short(&e.sku, i128::from(e.missing)))
             }
-            Event::OrderPlaced(e) => (self.orders.place(e, at, index), Ok(())),
+            Event::OrderPlaced(e) => (self.orders.place(e, since, index), Ok(())),
             Event::OrderRejected(e) => (self.orders.reject(e.order_id), Ok(())),
             Event::StockReserved(e) => {
                 let moved = self.shelves.reserve(&e.sku, i128::from(e.quantity.get()));
@@ -80,10 +84,10 @@ impl Books {
             Event::PaymentCaptured(e) => (self.orders.capture(e, index), Ok(())),
             Event::RefundRequested(e) => (self.orders.ask_refund(e, index), Ok(())),
             Event::PaymentRefunded(e) => (self.orders.refund(e, index), Ok(())),
-            Event::RefundFailed(e) => (self.orders.refund_fails(e, (at, index)), Ok(())),
+            Event::RefundFailed(e) => (self.orders.refund_fails(e, (since, index)), Ok(())),
             Event::RefundUnknown(e) => (self.orders.refund_unknown(e, index), Ok(())),
             Event::RefundNoted(e) => (self.orders.refund_noted(e, index), Ok(())),
-            Event::PaymentFailed(e) => (self.orders.fail(e, (at, index)), Ok(())),
+            Event::PaymentFailed(e) => (self.orders.fail(e, (since, index)), Ok(())),
             Event::PaymentUnknown(e) => (self.orders.lose_sight(e, index), Ok(())),
             Event::PaymentRequested(e) => (self.orders.request(e, index), Ok(())),
             Event::PaymentAbandoned(_)

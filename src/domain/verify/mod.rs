@@ -35,19 +35,58 @@ pub enum Invariant {
     I4,
     /// What is captured for a confirmed order is its total, once.
     I5,
+    /// Every outcome that somebody saw is in the log, at the same place.
+    I6,
     /// Every commit is there with all its ledger entries and nothing else, and they equal the fold.
     I7,
     /// Sequences, commit numbers, epochs, positions and time never go back and leave no gap, and
     /// every commit can be read.
     I8,
-    /// The committer's own fold of the log comes to the same as these books.
+    /// The committer's own fold of the log comes to the same as these books, and so do the views.
     I9,
+    /// Every copy of the log is the same.
+    I10,
     /// Every order goes a legal path; what is deducted was paid before.
     I11,
     /// Nothing expires before its deadline.
     I12,
+    /// No card number, security code, mail address or secret is written down.
+    I14,
     /// Every commit names the hash of the one before it.
     I15,
+}
+
+impl Invariant {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::I1,
+        Self::I2,
+        Self::I3,
+        Self::I4,
+        Self::I5,
+        Self::I6,
+        Self::I7,
+        Self::I8,
+        Self::I9,
+        Self::I10,
+        Self::I11,
+        Self::I12,
+        Self::I14,
+        Self::I15,
+    ];
+
+    /// Those that the log alone can be held to. I4 needs the commands as well, I9 the views.
+    pub const OF_LOG: [Self; 9] = [
+        Self::I1,
+        Self::I2,
+        Self::I3,
+        Self::I5,
+        Self::I7,
+        Self::I8,
+        Self::I11,
+        Self::I12,
+        Self::I15,
+    ];
 }
 
 impl fmt::Display for Invariant {
@@ -64,6 +103,8 @@ pub enum Stream {
     Events,
     /// Published commands.
     Commands,
+    /// Another one, which the sentence names.
+    Other,
 }
 
 /// Something in the log that may not be there, or something missing.
@@ -88,6 +129,7 @@ impl fmt::Display for Violation {
         let stream = match stream {
             Stream::Events => "sequence",
             Stream::Commands => "command",
+            Stream::Other => "message",
         };
         match index {
             Some(index) => write!(f, "{stream} {sequence}.{index}: {invariant}: {detail}"),

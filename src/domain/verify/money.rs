@@ -179,7 +179,8 @@ impl Money {
         }
     }
 
-    fn fail(&mut self, failed: &RefundFailed, at: Timestamp) -> Checked {
+    /// Follows a failure that was decided at `since` or later.
+    fn fail(&mut self, failed: &RefundFailed, since: Timestamp) -> Checked {
         let refund = self.refund(failed.refund)?;
         let last = refund.keys.len();
         // What was done may come back, and is not tried again by itself.
@@ -199,7 +200,7 @@ impl Money {
         };
         let next = last.saturating_add(1);
         let most = 1 + usize::from(RetrySchedule::RETRIES_MAX);
-        let fits = usize::from(retry.attempt) == next && next <= most && at <= retry.at;
+        let fits = usize::from(retry.attempt) == next && next <= most && since <= retry.at;
         let fresh = !refund.keys.contains(&retry.idempotency_key);
         refund.keys.push(retry.idempotency_key.clone());
         if fits && fresh {
@@ -240,9 +241,9 @@ impl Orders {
     pub(super) fn refund_fails(
         &mut self,
         failed: &RefundFailed,
-        (at, index): (Timestamp, u32),
+        (since, index): (Timestamp, u32),
     ) -> Checked {
-        self.order(failed.order_id, index)?.money.fail(failed, at)
+        self.order(failed.order_id, index)?.money.fail(failed, since)
     }
 
     pub(super) fn refund_unknown(&mut self, unknown: &RefundUnknown, index: u32) -> Checked {

@@ -96,7 +96,8 @@ impl Orders {
         held
     }
 
-    pub(super) fn place(&mut self, placed: &OrderPlaced, at: Timestamp, index: u32) -> Checked {
+    /// Follows a placing that was decided at `since` or later.
+    pub(super) fn place(&mut self, placed: &OrderPlaced, since: Timestamp, index: u32) -> Checked {
         self.placed = self.placed.saturating_add(1);
         self.new_id(placed.order_id)?;
         let mut lines: Vec<Line> = Vec::new();
@@ -132,7 +133,7 @@ impl Orders {
             let total = placed.total_minor.minor();
             return illegal(format!("the lines come to {sum}, the total is {total}"));
         }
-        if placed.hold_until < at {
+        if placed.hold_until < since {
             return illegal(format!("it may be held until {} only", placed.hold_until));
         }
         Ok(())

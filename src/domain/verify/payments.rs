@@ -72,11 +72,11 @@ impl Order {
 }
 
 impl Orders {
-    /// Follows an attempt that failed and was not the last.
+    /// Follows an attempt that failed and was not the last. It was decided at `since` or later.
     pub(super) fn fail(
         &mut self,
         failed: &PaymentFailed,
-        (at, index): (Timestamp, u32),
+        (since, index): (Timestamp, u32),
     ) -> Checked {
         let order = self.order(failed.order_id, index)?;
         order.is_payable("payment_failed")?;
@@ -91,9 +91,10 @@ impl Orders {
             order.payment.has_asked_buyer = true;
             return Ok(());
         };
-        if retry.at < at || order.hold_until < retry.at {
+        if retry.at < since || order.hold_until < retry.at {
             let (due, until) = (retry.at, order.hold_until);
-            return illegal(format!("a retry at {due}, asked for at {at}, held until {until}"));
+            let what = format!("a retry at {due}, asked for after {since}, held until {until}");
+            return illegal(what);
         }
         order.payment.next(retry.attempt, &retry.idempotency_key)
     }

@@ -1,6 +1,11 @@
 //! The part of the verifier that sees bytes: the chain, the ledger entries, what is not ours.
 
+mod answers;
+mod asked;
+mod certificate;
+mod figures;
 mod head;
+mod heads;
 mod verified;
 
 use std::collections::VecDeque;
@@ -10,11 +15,14 @@ use super::command::{Arrival, read_commands};
 use super::commit::{COMMIT_TYPE, COMMIT_TYPES, Commit, DecodeError};
 use super::ledger::Ledger;
 use super::subject::Subjects;
-use crate::domain::market::LedgerEntry;
 use crate::domain::verify::{Books, Invariant, Moved, Stream, Violation};
 use crate::domain::{Address, Market, Sequence};
 
-pub use verified::{Newer, Verified};
+use answers::Answers;
+pub use certificate::Certificate;
+use figures::{figures, figures_of, of_fold, say};
+use heads::Heads;
+pub use verified::{Newer, ReadHead, Verified};
 
 /// One message of the log, as it is stored.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +53,12 @@ pub struct Verifier {
     /// A commit could not be read. What it did is not known, so orders and stock cannot be
     /// checked any further; the chain can.
     blind: bool,
+    /// Signed heads that it has to pass.
+    heads: Heads,
+    /// Answers that it has to hold.
+    answers: Answers,
+    /// Over every message.
+    digest: blake3::Hasher,
     found: Verified,
 }
 
@@ -60,33 +74,11 @@ impl Verifier {
             chain: Chain::default(),
             owed: VecDeque::new(),
             blind: false,
+            heads: Heads::default(),
+            answers: Answers::default(),
+            digest: blake3::Hasher::new(),
             found: Verified::default(),
         }
-    }
-
-    /// A verifier that can be shown the command stream afterwards. It keeps the id of every
-    /// command of the last days.
-    #[must_use]
-    pub fn with_commands(subjects: Subjects) -> Self {
-        Self { books: Books::keeping_outcomes(), ..Self::new(subjects) }
-    }
-
-    /// How many events were read.
-    #[must_use]
-    pub const fn events(&self) -> u64 {
-        self.found.events
-    }
-
-    /// The last sequence that was read.
-    #[must_use]
-    pub const fn end(&self) -> Sequence {
-        self.found.end
-    }
-
-    /// Whether the last commit still lacks ledger entries.
-    #[must_use]
-    pub fn owes_entries(&self) -> bool {
-        !self.owed.is_empty()
     }
 
     /// Takes the next message of the log.
@@ -100,7 +92,9 @@ impl Verifier {
             self.miss_messages(next, sequence);
         }
         self.found.end = sequence;
-        if subject == self.commit_subject {
+        self.digest(stored);
+        let is_commit = subject == self.commit_subject;
+        if is_commit {
             self.miss_entries(sequence);
             self.take_commit(stored);
         } else if self.subjects.sku_of(subject).is_some() {
@@ -112,6 +106,19 @@ impl Verifier {
             let what = format!("{subject} is no subject of the log");
             self.report(sequence, Invariant::I7, what);
         }
+        self.answered(sequence, None);
+        for what in self.heads.pass(sequence, is_commit.then_some(stored.payload)) {
+            self.report(sequence, Invariant::I15, what);
+        }
+    }
+
+    /// Adds a message to the digest: its place, its subject and its payload, each of the last two
+    /// behind its length, numbers in eight bytes with the highest first.
+    fn digest(&mut self, stored: &Stored<'_>) {
+        self.digest.update(&stored.sequence.0.to_be_bytes());
+        for part in [stored.subject.as_bytes(), stored.payload] {
+            self.digest.update(&wide(part.len()).to_be_bytes()).update(part);
+        }
     }
 
     /// The log ends here: `end` is the last sequence that the stream has given away.
@@ -121,10 +128,25 @@ impl Verifier {
             self.miss_messages(next, end.next());
         }
         self.miss_entries(next);
+        for what in self.heads.close(self.found.end) {
+            self.report(next, Invariant::I15, what);
+        }
+        if self.found.newer.is_none() {
+            for what in self.answers.close(self.found.end) {
+                self.report(next, Invariant::I6, what);
+            }
+        }
         if !self.blind {
             for (invariant, detail) in self.books.close(self.fold.as_ref()) {
                 self.report(self.found.end, invariant, detail);
             }
+        }
+    }
+
+    /// The command stream is read to its end.
+    pub fn close_commands(&mut self) {
+        if !self.blind {
+            self.found.also(Invariant::I4, Vec::new());
         }
     }
 
@@ -155,6 +177,21 @@ impl Verifier {
         found.orders = self.books.orders();
         found.skus = self.books.skus();
         found.oversold = self.books.oversold();
+        found.heads = self.heads.passed;
+        found.digest = self.digest.finalize().to_hex().to_string();
+        found.head = (0 < self.chain.number).then(|| ReadHead {
+            sequence: self.chain.head,
+            number: self.chain.number,
+            epoch: self.chain.epoch,
+            at_ms: self.chain.at,
+            hash: self.chain.hash.to_string(),
+        });
+        found.outcomes = self.answers.held;
+        if !self.blind {
+            found.checked.extend(Invariant::OF_LOG);
+            found.checked.extend(self.answers.asked.then_some(Invariant::I6));
+            found.checked.sort_unstable();
+        }
         found.in_order();
         found
     }
@@ -195,6 +232,7 @@ impl Verifier {
         }
         self.chain = Chain::after(&commit.head, Hash::of(payload), sequence, 0);
         self.found.events = self.found.events.saturating_add(wide(commit.events.len()));
+        self.answered(sequence, Some(&commit));
         if !self.blind {
             self.enter(sequence, &commit);
         }
@@ -205,6 +243,7 @@ impl Verifier {
         (self.blind, self.fold) = (true, None);
         self.chain.number = self.chain.number.saturating_add(1);
         self.chain.hash = Hash::of(stored.payload);
+        self.chain.head = stored.sequence;
         let (sequence, what) = (stored.sequence, error.to_string());
         if error.is_newer() {
             self.found.newer.get_or_insert(Newer { sequence, what });
@@ -297,34 +336,6 @@ impl Verifier {
         };
         self.report(next, Invariant::I8, what);
     }
-}
-
-/// What the committer's fold says of a SKU, in the terms of the books.
-fn of_fold(entry: &LedgerEntry) -> Moved {
-    Moved {
-        sku: entry.sku.clone(),
-        delta: i128::from(entry.delta),
-        on_hand: i128::from(entry.on_hand),
-        reserved: i128::from(entry.reserved),
-        available: i128::from(entry.available),
-    }
-}
-
-fn figures_of(entry: &Ledger) -> [i128; 4] {
-    [
-        i128::from(entry.delta),
-        i128::from(entry.on_hand),
-        i128::from(entry.reserved),
-        i128::from(entry.available),
-    ]
-}
-
-const fn figures(moved: &Moved) -> [i128; 4] {
-    [moved.delta, moved.on_hand, moved.reserved, moved.available]
-}
-
-fn say([delta, on_hand, reserved, available]: [i128; 4]) -> String {
-    format!("delta {delta}, on hand {on_hand}, reserved {reserved}, available {available}")
 }
 
 fn wide(count: usize) -> u64 {

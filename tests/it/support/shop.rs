@@ -171,6 +171,7 @@ pub(crate) fn setup(url: &str, gateway: Arc<Connector>) -> Setup<Connector> {
         payments: Payments::default(),
         gateway,
         webhooks: None,
+        checkpoints: None,
         holder,
     }
 }

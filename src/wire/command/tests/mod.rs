@@ -1,5 +1,6 @@
 //! What a sender is told about bytes that are no command: the field, the limit, what to do.
 
+mod private;
 mod values;
 
 use serde_json::{Value, json};

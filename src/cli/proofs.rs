@@ -1,0 +1,147 @@
+//! What `kassa verify` looks at beside the log, when it is asked to.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::codes::Code;
+use super::failure::Failure;
+use super::output::say;
+use super::session::Connected;
+use crate::domain::verify::{Invariant, Stream, Violation};
+use crate::engine::{compare_copies, look_for_private};
+use crate::nats::provision::assets;
+use crate::nats::{JsLog, ObjectSnapshots, copies};
+use crate::port::Log;
+use crate::role::committer::prove_snapshot;
+use crate::role::view_proof::prove_view;
+use crate::view::{MinuteView, OrderView, StockView, View};
+use crate::wire::{Outcome, Subjects, Verified};
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Beside the log")]
+pub(super) struct Proofs {
+    /// Hold the views and the last snapshot against the log (I9)
+    #[arg(long, conflicts_with_all = ["from_file", "from_backup"])]
+    views: bool,
+    /// Compare every server's own copy of the log (I10)
+    #[arg(long, conflicts_with_all = ["from_file", "from_backup"])]
+    replicas: bool,
+    /// Look for card numbers, mail addresses and secrets in every stream and bucket (I14)
+    #[arg(long, conflicts_with_all = ["from_file", "from_backup"])]
+    private: bool,
+    /// All three
+    #[arg(long, conflicts_with_all = ["from_file", "from_backup"])]
+    all: bool,
+    /// Hold answers that clients kept, one JSON document a line, against the log (I6)
+    #[arg(long, value_name = "FILE")]
+    outcomes: Option<PathBuf>,
+}
+
+impl Proofs {
+    /// The answers that the log has to hold; none when nobody asks.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or a line in it is no answer.
+    pub(super) fn answers(&self) -> Result<Option<Vec<Outcome>>, Failure> {
+        self.outcomes.as_deref().map(answers).transpose()
+    }
+
+    /// Looks at what is asked for.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be read.
+    pub(super) async fn run(
+        &self,
+        connected: &Connected,
+        verified: &mut Verified,
+    ) -> Result<(), Failure> {
+        let events = connected.stream("EVENTS").await?;
+        if self.views || self.all {
+            let found = Box::pin(views(connected, &events)).await?;
+            verified.also(Invariant::I9, found);
+        }
+        if self.replicas || self.all {
+            let found = Box::pin(replicas(connected, &events)).await?;
+            verified.also(Invariant::I10, found);
+        }
+        if self.private || self.all {
+            let found = Box::pin(private(connected)).await?;
+            verified.also(Invariant::I14, found);
+        }
+        Ok(())
+    }
+}
+
+fn answers(file: &Path) -> Result<Vec<Outcome>, Failure> {
+    let failed = |what: String| Failure::new(Code::Usage, format!("{}: {what}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+    let lines = (1_usize..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+    let outcome = |(number, line): (usize, &str)| {
+        let no_answer = |error| failed(format!("line {number} is no answer: {error}"));
+        serde_json::from_str(line).map_err(no_answer)
+    };
+    lines.map(outcome).collect()
+}
+
+async fn views(connected: &Connected, events: &JsLog) -> Result<Vec<Violation>, Failure> {
+    let mut found = view::<OrderView>(connected, events, "orders").await?;
+    found.extend(view::<StockView>(connected, events, "stock").await?);
+    found.extend(view::<MinuteView>(connected, events, "metrics").await?);
+    let snapshots = ObjectSnapshots::open(&connected.connection, &connected.subjects).await;
+    let snapshots = snapshots.map_err(anyhow::Error::from)?;
+    let proved = prove_snapshot((events, &connected.subjects), &snapshots).await;
+    match proved.map_err(anyhow::Error::from)? {
+        Some(violations) => found.extend(violations),
+        None => say("there is no snapshot that this build would use"),
+    }
+    Ok(found)
+}
+
+async fn view<V: View>(
+    connected: &Connected,
+    events: &JsLog,
+    name: &str,
+) -> Result<Vec<Violation>, Failure> {
+    let live = connected.view(name).await?;
+    let proved = prove_view::<V, _>((events, &connected.subjects), (name, &live)).await;
+    let (keys, found) = proved.map_err(anyhow::Error::from)?;
+    say(&format!("{name}: {keys} keys held against the log"));
+    Ok(found)
+}
+
+async fn replicas(connected: &Connected, events: &JsLog) -> Result<Vec<Violation>, Failure> {
+    let end = events.end().await.map_err(anyhow::Error::from)?;
+    let copies = copies(&connected.connection, events.stream()).await;
+    let copies = copies.map_err(anyhow::Error::from)?;
+    let servers: Vec<_> = copies.iter().map(|(server, _)| server.clone()).collect();
+    let found = compare_copies(copies, end).await.map_err(anyhow::Error::from)?;
+    say(&format!("{} copies compared up to {end}: {}", servers.len(), servers.join(", ")));
+    Ok(found)
+}
+
+async fn private(connected: &Connected) -> Result<Vec<Violation>, Failure> {
+    let market = connected.subjects.market();
+    let mut found = Vec::new();
+    for asset in assets(market, None, None).map_err(anyhow::Error::from)? {
+        let name = asset.stream;
+        // Who runs is not of the market, and snapshots are packed: they hold what events held.
+        if name == Subjects::bucket_stream(Subjects::lease_bucket()) || name.starts_with("OBJ_") {
+            continue;
+        }
+        let stream = if name == connected.subjects.stream("EVENTS") {
+            Stream::Events
+        } else if name == connected.subjects.stream("COMMANDS") {
+            Stream::Commands
+        } else {
+            Stream::Other
+        };
+        let log = JsLog::open(&connected.connection, name.clone()).await;
+        let log = log.map_err(anyhow::Error::from)?;
+        let looked = look_for_private(&log, (&name, stream)).await;
+        found.extend(looked.map_err(anyhow::Error::from)?);
+    }
+    Ok(found)
+}
