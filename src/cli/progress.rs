@@ -65,6 +65,14 @@ impl Progress {
         Self { doing: "", total: 0, begun: Instant::now(), shown }
     }
 
+    /// There are so many in all, as it turns out.
+    pub(super) fn grow(&mut self, total: u64) {
+        self.total = total;
+        if let Shown::Bar(bar) = &self.shown {
+            bar.set_length(total);
+        }
+    }
+
     /// So many are done.
     pub(super) fn reach(&mut self, done: u64) {
         match &mut self.shown {

@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Interrupt;
 use super::backup::KeptLog;
 use super::codes::Code;
 use super::failure::Failure;
 use super::output::{Show, pairs, say};
+use super::progress::Progress;
 use super::proofs::Proofs;
 use super::session::Session;
 use crate::archive::{Archive, Backup, public_keys, read_heads};
 use crate::domain::Sequence;
 use crate::domain::verify::Invariant;
-use crate::engine::{Progress, prove, prove_kept};
+use crate::engine::{Progress as Read, prove, prove_kept};
 use crate::port::{Clock, SystemClock};
 use crate::wire::{Certificate, Head, MarketName, Subjects, Verified, Verifier};
 
@@ -48,17 +48,19 @@ pub(super) struct VerifyArguments {
 pub(super) async fn verify(session: &Session, arguments: VerifyArguments) -> Result<(), Failure> {
     let mut interrupt = Interrupt::listen()?;
     let begun = Instant::now();
-    // Hides itself when nobody watches.
-    let bar = if arguments.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
-    bar.set_style(style()?);
+    let mut bar = if arguments.quiet {
+        Progress::hidden()
+    } else {
+        Progress::new(session.format, ("verifying", "messages"), 0)?
+    };
     let verified = tokio::select! {
-        verified = Box::pin(verified(session, &arguments, &bar)) => verified?,
+        verified = Box::pin(verified(session, &arguments, &mut bar)) => verified?,
         () = interrupt.wait() => {
-            bar.finish_and_clear();
+            bar.end();
             return Err(Failure::new(Code::Interrupted, "stopped before the end of the log"));
         }
     };
-    bar.finish_and_clear();
+    bar.end();
     session.show(&verified)?;
     if let Some(file) = &arguments.certificate {
         certify(session, &arguments, (file, &verified))?;
@@ -79,12 +81,11 @@ pub(super) async fn verify(session: &Session, arguments: VerifyArguments) -> Res
 async fn verified(
     session: &Session,
     arguments: &VerifyArguments,
-    bar: &ProgressBar,
+    bar: &mut Progress,
 ) -> Result<Verified, Failure> {
-    let progress = |progress: Progress| {
-        bar.set_length(progress.end.0);
-        bar.set_position(progress.sequence.0);
-        bar.set_message(format!("{} events", progress.events));
+    let progress = |read: Read| {
+        bar.grow(read.end.0);
+        bar.reach(read.sequence.0);
     };
     let market = &session.config.market;
     let (subjects, heads) = (Subjects::of(market.clone()), heads(market, arguments)?);
@@ -160,11 +161,6 @@ fn certify(
 fn folder_of(file: &Path) -> &Path {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or_else(|| Path::new("."))
-}
-
-fn style() -> Result<ProgressStyle, Failure> {
-    let template = "verifying {bar:30} {pos}/{len} messages, {msg}, {per_sec}, {eta} left";
-    ProgressStyle::with_template(template).map_err(|error| anyhow::Error::from(error).into())
 }
 
 impl Show for Verified {

@@ -9,10 +9,15 @@ use kassa::telemetry::names::metric;
 use super::source::{files, relative};
 use super::{project, report};
 
-/// The metrics that alerts are on, as Prometheus calls them: the dots are underscores, and the unit
-/// is the end.
+/// The metrics that alerts are on, as Prometheus calls them: the dots are underscores, the unit
+/// is the end, and a counter is a total.
 fn exported() -> BTreeSet<String> {
-    let metrics = [(metric::ATTENTION_AGE, "_seconds"), (metric::ATTENTION_ITEMS, "")];
+    let metrics = [
+        (metric::ATTENTION_AGE, "_seconds"),
+        (metric::ATTENTION_ITEMS, ""),
+        (metric::OVERSOLD, "_total"),
+        (metric::INVARIANT_VIOLATIONS, "_total"),
+    ];
     metrics.iter().map(|(name, end)| format!("{}{end}", name.replace('.', "_"))).collect()
 }
 
