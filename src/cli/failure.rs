@@ -294,3 +294,42 @@ impl Failure {
         Self::new(Code::ReaderGone, "")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Sequence, Timestamp};
+    use crate::engine::MayNotLead;
+
+    #[test]
+    fn why_a_committer_gives_up_has_a_code_of_its_own() {
+        let denied = || ApiError::Denied { subject: "kassa.main.evt.commit".to_owned() };
+        let may_not_lead = MayNotLead { key: "main.committer".to_owned(), source: denied().into() };
+        let unreadable = ReadError::Broken("there is no stream".into());
+        let rows: [(CannotAct, Code); 6] = [
+            (CannotAct::Clock { ours: Timestamp(900_000), servers: Timestamp(0) }, Code::Clock),
+            (
+                CannotAct::CommandsBehind { end: Sequence(1), position: Sequence(9) },
+                Code::CommandsBehind,
+            ),
+            (EngineError::Refused(denied().into()).into(), Code::Permission),
+            (EngineError::from(may_not_lead).into(), Code::Permission),
+            (EngineError::Refused("too large".into()).into(), Code::CommitRefused),
+            (unreadable.into(), Code::StreamUnreadable),
+        ];
+        for (cause, code) in rows {
+            let failure = Failure::from(anyhow::Error::from(cause).context("committer"));
+            assert_eq!(failure.code, code, "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_clock_is_said_in_seconds_and_in_its_direction() {
+        let said = |ours, servers| {
+            let (ours, servers) = (Timestamp(ours), Timestamp(servers));
+            CannotAct::Clock { ours, servers }.to_string()
+        };
+        assert!(said(900_000, 0).contains("900 s ahead of the server's"));
+        assert!(said(0, 900_000).contains("900 s behind the server's"));
+    }
+}

@@ -85,13 +85,15 @@ fn a_shop_closes_in_order_and_hands_over() {
     let (status, said) = dev.interrupted();
     assert_eq!(status, 0, "{said}");
     let mut rest = said.as_str();
-    for step in ["closing", "group=\"payer\"", "group=\"committer\"", "handing over", "followers"] {
+    let group = |name: &str| format!("\"stopping\",\"group\":\"{name}\"");
+    let [payer, committer, followers] = ["payer", "committer", "followers"].map(group);
+    for step in ["closing", &payer, &committer, "\"handing over\"", &followers] {
         let at = rest.find(step);
         rest = &rest[at.unwrap_or_else(|| panic!("{step} is not in its place in\n{said}"))..];
     }
     assert!(!said.contains("not finished in time"), "{said}");
     let epoch = |banner: &str| {
-        let (_, after) = banner.split_once("epoch=").expect("it says which epoch it opened");
+        let (_, after) = banner.split_once("\"epoch\":").expect("it says which epoch it opened");
         let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
         digits.parse::<u64>().unwrap()
     };

@@ -110,7 +110,7 @@ fn serve_as_old(stream: &TcpStream, level: u64) -> std::io::Result<()> {
             ["PING"] => writer.write_all(b"PONG\r\n")?,
             ["SUB", .., id] => id.clone_into(&mut subscription),
             ["PUB" | "HPUB", subject, reply, .., length] => {
-                let mut payload = vec![0; length.parse::<usize>().unwrap() + 2];
+                let mut payload = vec![0; length.parse::<usize>().unwrap().saturating_add(2)];
                 reader.read_exact(&mut payload)?;
                 let asked = String::from_utf8_lossy(&payload);
                 let answer = if asked.contains("Nats-Required-Api-Level") {
