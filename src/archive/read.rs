@@ -27,11 +27,26 @@ pub struct ArchiveTail {
     remaining: u64,
 }
 
-/// Which subjects are read.
-enum Filter {
-    Every,
-    Under(String),
-    Exactly(String),
+/// Which subjects are read: words, of which `*` is any and a last `>` is whatever follows.
+struct Filter(Vec<String>);
+
+impl Filter {
+    fn new(filter: &str) -> Self {
+        Self(filter.split('.').map(ToOwned::to_owned).collect())
+    }
+
+    fn matches(&self, subject: &str) -> bool {
+        let mut words = subject.split('.');
+        for wanted in &self.0 {
+            match (wanted.as_str(), words.next()) {
+                (">", Some(_)) => return true,
+                ("*", Some(_)) => {}
+                (wanted, Some(word)) if wanted == word => {}
+                (_, _) => return false,
+            }
+        }
+        words.next().is_none()
+    }
 }
 
 struct Frames {
@@ -79,8 +94,7 @@ impl Archive {
         }
     }
 
-    /// The messages after `after` whose subject matches `filter`: a subject, or one that ends in
-    /// `>`.
+    /// The messages after `after` whose subject matches `filter`, as a server understands it.
     ///
     /// # Errors
     ///
@@ -88,35 +102,42 @@ impl Archive {
     pub fn follow(&self, filter: &str, after: Sequence) -> Result<ArchiveTail, ArchiveError> {
         let mut frames = Frames::open(&self.file)?;
         frames.next()?;
-        let filter = match filter.strip_suffix('>') {
-            Some("") => Filter::Every,
-            Some(prefix) => Filter::Under(prefix.to_owned()),
-            None => Filter::Exactly(filter.to_owned()),
-        };
+        let filter = Filter::new(filter);
         let remaining = u64::from(after < self.foot.last);
         Ok(ArchiveTail { frames, after, filter, remaining })
     }
 }
 
-impl Tail for ArchiveTail {
-    async fn next(&mut self, limit: usize) -> Result<Vec<Entry>, ReadError> {
+impl ArchiveTail {
+    /// Takes at most `limit` entries; none at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`ArchiveError`].
+    pub fn read(&mut self, limit: usize) -> Result<Vec<Entry>, ArchiveError> {
         let mut entries = Vec::new();
-        while entries.len() < limit {
-            let frame = self.frames.next().map_err(|error| ReadError::Broken(error.into()))?;
-            let Frame::Message(message) = frame else {
+        while entries.len() < limit && !self.is_done() {
+            let Frame::Message(message) = self.frames.next()? else {
                 self.remaining = 0;
                 break;
             };
-            let wanted = match &self.filter {
-                Filter::Every => true,
-                Filter::Under(prefix) => message.subject.starts_with(prefix.as_str()),
-                Filter::Exactly(subject) => message.subject == *subject,
-            };
-            if wanted && self.after < message.seq {
+            if self.after < message.seq && self.filter.matches(&message.subject) {
                 entries.push(message.into());
             }
         }
         Ok(entries)
+    }
+
+    /// Whether all of it was read.
+    #[must_use]
+    pub const fn is_done(&self) -> bool {
+        self.remaining == 0
+    }
+}
+
+impl Tail for ArchiveTail {
+    async fn next(&mut self, limit: usize) -> Result<Vec<Entry>, ReadError> {
+        self.read(limit).map_err(|error| ReadError::Broken(error.into()))
     }
 
     /// One, until the end was read: how many match is not known before.

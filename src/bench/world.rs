@@ -158,6 +158,8 @@ impl World {
             payments: options.payments,
             gateway: Arc::clone(&options.gateway),
             webhooks: None,
+            older: None,
+            orders_kept: Duration::from_secs(90 * 24 * 60 * 60),
             holder: format!("bench {}", std::process::id()),
         };
         let running = start(&setup, &options.roles).await?;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::codes::Code;
 use super::dev::DevState;
 use super::failure::Failure;
+use super::log::newest;
 use super::output::{Show, table};
 use super::session::{Connected, Session, connection_options};
 use super::streams::planned_as_replicated;
@@ -66,8 +67,8 @@ pub(super) async fn doctor(session: &Session) -> Result<(), Failure> {
     look_at_server(&connected, &mut findings).await?;
     provider::look_at_provider(session, &mut findings).await;
     let missing = look_at_streams(session, &connected, &mut findings).await?;
-    let log = connected.subjects.stream("EVENTS");
     if !missing {
+        let log = newest(&connected).await?.stream;
         let facts = stream_facts(&connected.connection, &log).await.map_err(anyhow::Error::from)?;
         look_at_copies(&facts, &mut findings);
         let sync = sync(session).await;
@@ -181,7 +182,7 @@ const ROLES: [&str; 8] =
 
 async fn look_at_roles(connected: &Connected, findings: &mut Findings) -> Result<(), Failure> {
     let leases = connected.bucket_log(Subjects::lease_bucket()).await?;
-    let end = connected.stream("EVENTS").await?.end().await.map_err(anyhow::Error::from)?;
+    let end = connected.events().await?.end().await.map_err(anyhow::Error::from)?;
     for role in ROLES {
         let key = connected.subjects.lease_key(role);
         let subject = Subjects::bucket_key(Subjects::lease_bucket(), &key);

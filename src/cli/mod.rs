@@ -11,6 +11,7 @@ mod doctor;
 mod events;
 mod failure;
 mod history;
+mod log;
 mod moment;
 mod money;
 mod order;
@@ -117,6 +118,9 @@ enum Subcommands {
     /// Read the log
     #[command(subcommand)]
     Events(events::EventsCommand),
+    /// Have the log go on in a next stream, and look at the streams it is in
+    #[command(subcommand)]
+    Log(log::LogCommand),
     /// Look at what needs a human
     #[command(subcommand)]
     Attention(attention::AttentionCommand),
@@ -197,6 +201,7 @@ async fn dispatch(session: &Session, command: Subcommands) -> Result<(), Failure
         Subcommands::Stock(command) => stock::stock(session, command).await,
         Subcommands::Sku(command) => sku::sku(session, command).await,
         Subcommands::Events(command) => events::events(session, command).await,
+        Subcommands::Log(command) => Box::pin(log::log(session, command)).await,
         Subcommands::Attention(command) => attention::attention(session, command).await,
         Subcommands::Verify(arguments) => verify::verify(session, arguments).await,
         Subcommands::At(arguments) => at::at(session, arguments).await,

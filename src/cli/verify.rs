@@ -74,7 +74,7 @@ async fn verified(
         return Ok(verified.map_err(anyhow::Error::from)?);
     }
     let connected = session.connect().await?;
-    let (log, commands) = (connected.stream("EVENTS").await?, connected.stream("COMMANDS").await?);
+    let (log, commands) = (connected.events().await?, connected.stream("COMMANDS").await?);
     let streams = (&log, &commands);
     let verified = verify_log_and_commands(streams, &connected.subjects, progress).await;
     Ok(verified.map_err(anyhow::Error::from)?)
