@@ -197,7 +197,7 @@ async fn dispatch(session: &Session, command: Subcommands) -> Result<(), Failure
         Subcommands::PspSim(arguments) => psp_sim::psp_sim(*arguments).await,
         Subcommands::Run(arguments) => run::run(session, arguments).await,
         Subcommands::Streams(command) => streams::streams(session, command).await,
-        Subcommands::Order(command) => order::order(session, command).await,
+        Subcommands::Order(command) => Box::pin(order::order(session, command)).await,
         Subcommands::Stock(command) => stock::stock(session, command).await,
         Subcommands::Sku(command) => sku::sku(session, command).await,
         Subcommands::Events(command) => events::events(session, command).await,

@@ -28,7 +28,7 @@ pub struct JsLog {
 #[derive(Clone, Debug)]
 enum Place {
     Stream(String),
-    Market(Segments),
+    Market(Arc<Segments>),
 }
 
 /// A reader's place in either.
@@ -88,7 +88,8 @@ impl JsLog {
         subjects: &Subjects,
         older: Option<Arc<dyn Older>>,
     ) -> Result<Self, ReadError> {
-        Self::at(connection, Place::Market(Segments::of(connection, subjects, older))).await
+        let segments = Arc::new(Segments::of(connection, subjects, older));
+        Self::at(connection, Place::Market(segments)).await
     }
 
     /// The stream's name; of a log, that of its first one.
@@ -158,7 +159,7 @@ impl Log for JsLog {
                 Ok(LogTail::Stream(Box::new(tail.await?)))
             }
             Place::Market(segments) => {
-                let tail = MarketTail::open(segments.clone(), filter, after).await?;
+                let tail = MarketTail::open(Arc::clone(segments), filter, after).await?;
                 Ok(LogTail::Market(Box::new(tail)))
             }
         }

@@ -1,6 +1,7 @@
 //! Reading a log in order, wherever its parts are: in an archive, in closed streams, in the one
 //! that is written.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::segments::{Segment, Segments};
@@ -17,7 +18,7 @@ const READ_AT_ONCE: usize = 256;
 
 /// A reader's place in a log.
 pub struct MarketTail {
-    segments: Segments,
+    segments: Arc<Segments>,
     filter: String,
     part: Part,
     /// The last entry that came of any part, or the end of the last part.
@@ -38,7 +39,7 @@ enum Part {
 
 impl MarketTail {
     pub(super) async fn open(
-        segments: Segments,
+        segments: Arc<Segments>,
         filter: &str,
         after: Sequence,
     ) -> Result<Self, ReadError> {

@@ -167,14 +167,14 @@ async fn config(connection: &Connection, stream: &str) -> Result<Value, ApiError
 }
 
 /// The streams of one market's log, as far as somebody looked, and what was before them.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Segments {
     pub(super) connection: Connection,
     pub(super) subjects: Subjects,
     pub(super) older: Option<Arc<dyn Older>>,
     /// The name of the first stream.
     pub(super) name: String,
-    known: Arc<Mutex<Vec<Segment>>>,
+    known: Mutex<Vec<Segment>>,
 }
 
 impl Segments {
@@ -185,7 +185,7 @@ impl Segments {
     ) -> Self {
         let (connection, subjects) = (connection.clone(), subjects.clone());
         let name = subjects.segment(1);
-        Self { connection, subjects, older, name, known: Arc::default() }
+        Self { connection, subjects, older, name, known: Mutex::default() }
     }
 
     /// Looks which there are.

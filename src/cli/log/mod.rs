@@ -47,7 +47,7 @@ struct PartRow {
 pub(super) async fn log(session: &Session, command: LogCommand) -> Result<(), Failure> {
     match command {
         LogCommand::List => list(session).await,
-        LogCommand::Roll(arguments) => roll::roll(session, &arguments).await,
+        LogCommand::Roll(arguments) => Box::pin(roll::roll(session, &arguments)).await,
         LogCommand::Archive(arguments) => archive::archive(session, &arguments).await,
         LogCommand::Drop(arguments) => dropping::drop_stream(session, &arguments).await,
     }

@@ -61,7 +61,7 @@ pub(super) async fn roll(session: &Session, arguments: &RollArguments) -> Result
         holder: format!("kassa log roll {}", std::process::id()),
     };
     let begun = Instant::now();
-    let rolled = roll.run(Step::Opened).await?;
+    let rolled = Box::pin(roll.run(Step::Opened)).await?;
     let seconds = begun.elapsed().as_secs_f64();
     match rolled {
         Rolled::Into(into) => {
