@@ -6,12 +6,18 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::write::alone;
 use super::{Archive, ArchiveError, ArchiveFoot};
 use crate::domain::{Sequence, Timestamp};
-use crate::wire::MarketName;
+use crate::port::Entry;
+use crate::wire::{Commit, Hash, MarketName, UnreadCommit};
+
+/// The name of the file that keeps two from adding to one folder at once.
+const LOCK: &str = "backup.lock";
 
 /// The manifest's name in the folder.
 const MANIFEST: &str = "manifest.json";
@@ -111,6 +117,9 @@ pub struct Backup {
     dir: PathBuf,
     /// What it holds.
     pub manifest: Manifest,
+    /// Held by whoever adds to it; the operating system lets go of it when a process ends.
+    #[expect(dead_code, reason = "to hold it is all that is done with it")]
+    lock: Option<Arc<File>>,
 }
 
 impl Backup {
@@ -145,24 +154,58 @@ impl Backup {
             }
             next = part.last.next();
         }
-        Ok(Some(Self { dir: dir.to_path_buf(), manifest }))
+        Ok(Some(Self { dir: dir.to_path_buf(), manifest, lock: None }))
     }
 
-    /// The backup of `market` in a folder, or one that holds nothing yet.
+    /// The backup of `market` in a folder, or one that holds nothing yet, to add to it. Nobody else
+    /// can meanwhile.
     ///
     /// # Errors
     ///
     /// [`BackupError`].
     pub fn open_or_begin(dir: &Path, market: &MarketName) -> Result<Self, BackupError> {
-        if let Some(backup) = Self::open(dir, market)? {
-            return Ok(backup);
-        }
         let failed = |source| BackupError::Io { file: dir.display().to_string(), source };
         fs::create_dir_all(dir).map_err(failed)?;
+        let file = dir.join(LOCK);
+        let lock = File::options().write(true).create(true).truncate(false).open(&file);
+        let lock = lock.map_err(failed)?;
+        alone(&lock, &file)?;
+        let lock = Some(Arc::new(lock));
+        if let Some(backup) = Self::open(dir, market)? {
+            return Ok(Self { lock, ..backup });
+        }
         let market = market.clone();
         let manifest =
             Manifest { v: VERSION, market, parts: Vec::new(), end: None, commands: None };
-        Ok(Self { dir: dir.to_path_buf(), manifest })
+        Ok(Self { dir: dir.to_path_buf(), manifest, lock })
+    }
+
+    /// Holds what the manifest says of the last commit against the parts: where commands begin that
+    /// nobody has decided hangs on it.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError`].
+    pub fn prove_end(&self, commits: &str) -> Result<(), BackupError> {
+        let mut found = None;
+        for part in self.manifest.parts.iter().rev() {
+            let mut tail = self.read(part)?.follow(commits, Sequence::START)?;
+            while !tail.is_done() {
+                found = tail.read(READ_AT_ONCE)?.pop().or(found);
+            }
+            if found.is_some() {
+                break;
+            }
+        }
+        let end = found.as_ref().map(End::of).transpose();
+        let wrong = |problem: String| {
+            let file = self.dir.join(MANIFEST).display().to_string();
+            BackupError::Manifest { file, problem }
+        };
+        if end.map_err(|error| wrong(error.to_string()))? == self.manifest.end {
+            return Ok(());
+        }
+        Err(wrong("its end is not the last commit of its parts".to_owned()))
     }
 
     /// The last sequence in it.
@@ -228,6 +271,26 @@ impl Backup {
         Ok(archive)
     }
 }
+
+impl End {
+    /// What stands in the manifest about the last commit.
+    ///
+    /// # Errors
+    ///
+    /// [`UnreadCommit`] when it is none.
+    pub fn of(commit: &Entry) -> Result<Self, UnreadCommit> {
+        let head = Commit::decode_at(commit.sequence, &commit.payload)?.head;
+        Ok(Self {
+            commit: commit.sequence,
+            hash: Hash::of(&commit.payload).to_string(),
+            at_ms: head.at,
+            position: head.position,
+        })
+    }
+}
+
+/// Messages taken from an archive at once.
+const READ_AT_ONCE: usize = 256;
 
 impl Part {
     /// What stands in the manifest about an archive that was finished.

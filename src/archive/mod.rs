@@ -5,7 +5,9 @@
 //! foot, which has the BLAKE3 hash of all frames before it, lengths included.
 
 mod backup;
+mod copied;
 mod heads;
+mod kept;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -19,7 +21,9 @@ use crate::port::Entry;
 use crate::wire::MarketName;
 
 pub use backup::{Backup, BackupError, End, Manifest, Part};
+pub use copied::{Copied, CopyError, prove_copy};
 pub use heads::{HeadsError, append_head, public_keys, read_heads, signing_key, write_keys};
+pub use kept::{LogFolder, LogPart};
 pub use read::{Archive, ArchiveTail};
 pub use write::ArchiveWriter;
 
@@ -138,6 +142,12 @@ pub enum ArchiveError {
         file: String,
         /// How one can tell.
         problem: String,
+    },
+    /// Somebody else is writing it just now.
+    #[error("{file} is being written by somebody else")]
+    Busy {
+        /// Which.
+        file: String,
     },
     /// It is of another market.
     #[error("{file} is of market {found}, not of {wanted}")]

@@ -85,12 +85,16 @@ impl Archive {
     }
 }
 
-impl Tail for ArchiveTail {
-    async fn next(&mut self, limit: usize) -> Result<Vec<Entry>, ReadError> {
+impl ArchiveTail {
+    /// Takes at most `limit` entries; none at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`ArchiveError`].
+    pub fn read(&mut self, limit: usize) -> Result<Vec<Entry>, ArchiveError> {
         let mut entries = Vec::new();
-        while entries.len() < limit {
-            let frame = self.frames.next().map_err(|error| ReadError::Broken(error.into()))?;
-            let Frame::Message(message) = frame else {
+        while entries.len() < limit && !self.is_done() {
+            let Frame::Message(message) = self.frames.next()? else {
                 self.remaining = 0;
                 break;
             };
@@ -100,6 +104,18 @@ impl Tail for ArchiveTail {
             }
         }
         Ok(entries)
+    }
+
+    /// Whether all of it was read.
+    #[must_use]
+    pub const fn is_done(&self) -> bool {
+        self.remaining == 0
+    }
+}
+
+impl Tail for ArchiveTail {
+    async fn next(&mut self, limit: usize) -> Result<Vec<Entry>, ReadError> {
+        self.read(limit).map_err(|error| ReadError::Broken(error.into()))
     }
 
     /// One, until the end was read: how many match is not known before.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::domain::fixtures::T0;
-use crate::port::Tail;
+use crate::port::{MissingLog, Older, Tail};
 
 const MARKET: &str = "main";
 
@@ -126,4 +126,78 @@ fn another_market_another_version_and_no_archive_have_their_own_words() {
     assert!(none.to_string().ends_with("is no archive"), "{none}");
     let nowhere = Archive::open(Path::new("/nowhere/x"), &market(MARKET)).unwrap_err();
     assert!(matches!(nowhere, ArchiveError::Io { .. }));
+}
+
+/// A folder with messages 1 to 6 in two archives, and 9 in another.
+fn folder(dir: &Path) -> LogFolder {
+    for (first, last) in [(1, 4), (5, 6), (9, 9)] {
+        let file = dir.join(LogPart::name(Sequence(first), Sequence(last)));
+        let mut writer = ArchiveWriter::create(&file, &head()).unwrap();
+        (first..=last).for_each(|seq| writer.add(&entry(seq)).unwrap());
+        writer.finish().unwrap();
+    }
+    LogFolder::of(dir, market(MARKET))
+}
+
+fn sequences(folder: &LogFolder, filter: &str, (after, to): (u64, u64)) -> Vec<u64> {
+    let mut tail = folder.read(filter, Sequence(after), Sequence(to)).unwrap();
+    let mut all = Vec::new();
+    loop {
+        let entries = tail.next(1).unwrap();
+        if entries.is_empty() {
+            assert!(tail.next(1).unwrap().is_empty(), "the end stays the end");
+            return all;
+        }
+        all.extend(entries.iter().map(|entry| entry.sequence.0));
+    }
+}
+
+#[test]
+fn the_parts_in_a_folder_are_read_as_one_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = folder(dir.path());
+    std::fs::write(dir.path().join("events-1-2.kassa"), "no name of a part").unwrap();
+    assert_eq!(sequences(&folder, ">", (0, 6)), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(sequences(&folder, ">", (3, 5)), [4, 5]);
+    assert_eq!(sequences(&folder, "kassa.main.evt.commit", (1, 6)), [2, 4, 6]);
+    assert_eq!(sequences(&folder, "kassa.main.evt.stock.*", (1, 6)), [3, 5]);
+    assert_eq!(sequences(&folder, "kassa.*.evt", (0, 6)), [] as [u64; 0]);
+}
+
+#[test]
+fn what_a_folder_does_not_have_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = folder(dir.path());
+    for ((after, to), missing) in [((0, 9), (7, 8)), ((6, 7), (7, 7)), ((8, 11), (10, 11))] {
+        let error = folder.holding(Sequence(after), Sequence(to)).unwrap_err();
+        let source = std::error::Error::source(&error).unwrap();
+        let found = source.downcast_ref::<MissingLog>().unwrap();
+        assert_eq!((found.first.0, found.last.0), missing, "{after} to {to}");
+    }
+}
+
+#[test]
+fn a_part_that_is_not_what_its_name_says_is_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = folder(dir.path());
+    let name = |first, last| dir.path().join(LogPart::name(Sequence(first), Sequence(last)));
+    std::fs::rename(name(5, 6), name(5, 7)).unwrap();
+    assert!(folder.read(">", Sequence(4), Sequence(6)).is_err());
+}
+
+#[test]
+fn an_archive_is_written_by_one_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.kassa");
+    let mut first = ArchiveWriter::create(&file, &head()).unwrap();
+    let second = ArchiveWriter::create(&file, &head());
+    assert!(matches!(second, Err(ArchiveError::Busy { .. })));
+    first.add(&entry(3)).unwrap();
+    first.finish().unwrap();
+    assert_eq!(Archive::open(&file, &market(MARKET)).unwrap().foot.messages, 1);
+    assert!(matches!(ArchiveWriter::create(&file, &head()), Err(ArchiveError::Io { .. })));
+    // One that was interrupted is begun again.
+    let other = dir.path().join("b.kassa");
+    drop(ArchiveWriter::create(&other, &head()).unwrap());
+    assert!(ArchiveWriter::create(&other, &head()).is_ok());
 }

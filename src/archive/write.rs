@@ -1,6 +1,6 @@
 //! Writing an archive.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,19 @@ pub struct ArchiveWriter {
     foot: ArchiveFoot,
 }
 
+/// Keeps everybody else from writing a file, as long as it is open.
+///
+/// # Errors
+///
+/// [`ArchiveError::Busy`] when somebody else does.
+pub(super) fn alone(file: &File, path: &Path) -> Result<(), ArchiveError> {
+    let name = || path.display().to_string();
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => ArchiveError::Busy { file: name() },
+        TryLockError::Error(source) => ArchiveError::Io { file: name(), source },
+    })
+}
+
 impl ArchiveWriter {
     /// Begins an archive. A file of that name is never written over.
     ///
@@ -33,9 +46,16 @@ impl ArchiveWriter {
         let mut partial = file.as_os_str().to_owned();
         partial.push(".partial");
         let partial = PathBuf::from(partial);
-        // What is left of one that was interrupted is begun again.
-        let begun = OpenOptions::new().write(true).create(true).truncate(true).open(&partial);
-        let mut plain = BufWriter::new(begun.map_err(failed)?);
+        // What is left of one that was interrupted is begun again, but not while somebody is at it.
+        let begun = OpenOptions::new().write(true).create(true).truncate(false).open(&partial);
+        let begun = begun.map_err(failed)?;
+        alone(&begun, &partial)?;
+        // Somebody may have finished it since.
+        if file.try_exists().map_err(failed)? || !partial.try_exists().map_err(failed)? {
+            return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
+        }
+        begun.set_len(0).map_err(failed)?;
+        let mut plain = BufWriter::new(begun);
         plain.write_all(MAGIC).map_err(failed)?;
         let mut out = zstd::Encoder::new(plain, LEVEL).map_err(failed)?;
         out.include_checksum(true).map_err(failed)?;

@@ -140,8 +140,7 @@ pub async fn duel(options: &DuelOptions) -> anyhow::Result<DuelReport> {
 
 async fn fight(world: &World, options: &DuelOptions) -> anyhow::Result<DuelReport> {
     let subjects = world.subjects();
-    let events =
-        JsLog::open(&world.connect("duel judge").await?, subjects.stream("EVENTS")).await?;
+    let events = JsLog::events(&world.connect("duel judge").await?, &subjects, None).await?;
     let mut committer = start(&options.committer, world)?;
     opened(&events).await?;
     let mut clients = Vec::with_capacity(CLIENTS);

@@ -55,7 +55,7 @@ pub async fn bench_engine(options: &EngineOptions) -> anyhow::Result<EngineRepor
     let world = World::start(&WorldOptions { roles: Vec::new(), ..options.world.clone() }).await?;
     let connection = world.connect("bench engine").await?;
     let subjects = world.subjects();
-    let events = JsLog::open(&connection, subjects.stream("EVENTS")).await?;
+    let events = JsLog::events(&connection, &subjects, None).await?;
     let mut state = Snapshot::default();
     let abort = CancellationToken::new();
     ensure!(open(&events, &subjects, &mut state, &SystemClock, &abort).await?, "not opened");

@@ -66,7 +66,7 @@ async fn measure(world: &World, options: &OrdersOptions) -> anyhow::Result<Repor
         fill(client, options.load.skus, options.stock).await?;
     }
     let observer = Observer::new(histogram()?);
-    let events = JsLog::open(&control, subjects.stream("EVENTS")).await?;
+    let events = JsLog::events(&control, &subjects, None).await?;
     let following = follow(world, &observer, events.end().await?).await?;
     let seen = run_load(&clients, &observer, &options.load).await?;
     drop(following);

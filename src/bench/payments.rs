@@ -96,7 +96,7 @@ async fn measure(world: &World, options: &PaymentsOptions) -> anyhow::Result<Pay
     let subjects = world.subjects();
     let client = Client::new(&control, subjects.clone(), "bench".parse()?).await?.bundled();
     fill(&client, 1, 1_000_000_000).await?;
-    let events = JsLog::open(&control, subjects.stream("EVENTS")).await?;
+    let events = JsLog::events(&control, &subjects, None).await?;
     let commits = world.commits(events.end().await?).context("the roles run")?;
     let storm = Arc::new(Mutex::new(Storm::default()));
     let (asks, asked) = mpsc::unbounded_channel();

@@ -160,6 +160,8 @@ impl World {
             gateway: Arc::clone(&options.gateway),
             webhooks: None,
             checkpoints: None,
+            older: None,
+            orders_kept: Duration::from_secs(90 * 24 * 60 * 60),
             holder: format!("bench {}", std::process::id()),
         };
         let running = start(&setup, &options.roles).await?;

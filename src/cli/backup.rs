@@ -19,7 +19,7 @@ use crate::domain::{Sequence, Timestamp};
 use crate::engine::verify_kept;
 use crate::nats::JsLog;
 use crate::port::{Clock, Entry, Log, ReadError, SystemClock, Tail};
-use crate::wire::{Commit, Hash, Subjects};
+use crate::wire::{Hash, Subjects};
 
 /// How long the log has to stand still for its end to be that of a whole commit. Copies of a batch
 /// are applied within milliseconds of each other.
@@ -60,7 +60,7 @@ pub(super) async fn backup(session: &Session, arguments: BackupArguments) -> Res
         return session.show(&Kept::of(&arguments, &backup.manifest, 0));
     }
     let connected = session.connect().await?;
-    let log = connected.stream("EVENTS").await?;
+    let log = connected.events().await?;
     let mut backup = Backup::open_or_begin(&arguments.dir, market).map_err(anyhow::Error::from)?;
     is_of(&backup, &log).await?;
     let end = whole_end(&log, &connected.subjects).await?;
@@ -125,11 +125,7 @@ async fn add_events(
     });
     let part = part.await?;
     if let Some(entry) = of_end {
-        let commit = Commit::decode_at(entry.sequence, &entry.payload);
-        let head = commit.map_err(anyhow::Error::from)?.head;
-        let hash = Hash::of(&entry.payload).to_string();
-        let position = head.position;
-        manifest.end = Some(End { commit: entry.sequence, hash, at_ms: head.at, position });
+        manifest.end = Some(End::of(&entry).map_err(anyhow::Error::from)?);
     }
     let messages = part.messages;
     manifest.parts.push(part);
@@ -197,6 +193,7 @@ async fn prove(backup: &Backup) -> Result<(), Failure> {
         backup.read(part).map_err(anyhow::Error::from)?;
     }
     let subjects = Subjects::of(manifest.market.clone());
+    backup.prove_end(&subjects.commit()).map_err(anyhow::Error::from)?;
     let tail = KeptLog::open(backup)?;
     let verified = verify_kept(tail, backup.last(), &subjects, |_| {}).await;
     let verified = verified.map_err(anyhow::Error::from)?;

@@ -60,7 +60,7 @@ pub(super) async fn checkpoint(
     })?;
     let key = signing_key(file).map_err(anyhow::Error::from)?;
     let connected = session.connect().await?;
-    let log = connected.stream("EVENTS").await?;
+    let log = connected.events().await?;
     let signed = sign((&log, &connected.subjects), &key, SystemClock.now()).await;
     let signed = signed.map_err(anyhow::Error::from)?;
     let signed = signed.ok_or_else(|| Failure::not_found("nothing was ever committed"))?;

@@ -132,6 +132,13 @@ codes! {
         "name its market with --market, or read it with the build that wrote it";
     HeadsForged = "KASSA-HEADS-FORGED", CHECK_FAILED,
         "do not trust the file: take another copy of it, and the key that signed it";
+    ArchiveBusy = "KASSA-ARCHIVE-BUSY", CONFLICT, "wait for the other one to finish";
+    LogMissing = "KASSA-LOG-MISSING", FAILURE,
+        "have `archive.dir` name the folder with the archives of the closed streams";
+    LogPart = "KASSA-LOG-PART", CONFLICT,
+        "look with `kassa log list`: only the oldest closed stream can be dropped";
+    CopyUnproved = "KASSA-COPY-UNPROVED", CHECK_FAILED,
+        "drop nothing: archive the stream again, into an empty folder";
     ProviderSilent = "KASSA-PROVIDER-SILENT", UNAVAILABLE,
         "try again; `kassa doctor` asks the payment provider whether it is there";
     ProviderRefuses = "KASSA-PROVIDER-REFUSES", PERMISSION,

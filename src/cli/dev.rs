@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::codes::Code;
 use super::failure::Failure;
 use super::output::say;
-use super::session::{Connected, Session, connection_options};
+use super::session::{Connected, Session, connection_options, older};
+use super::streams::refuse_restoring;
 use super::{Interrupt, reconcile, run, traffic};
 use crate::config::{Config, Folders};
 use crate::nats::provision::{apply, assets, plan};
@@ -185,9 +186,12 @@ async fn open(
     let connection = Connection::open(&connection_options(&config.nats, "kassa dev")).await;
     let connection = connection.map_err(anyhow::Error::from)?;
     let assets = assets(&config.market, Some(1), None).map_err(anyhow::Error::from)?;
+    refuse_restoring(&connection, &config.market).await?;
     let planned = plan(&connection, assets).await.map_err(anyhow::Error::from)?;
     apply(&connection, &planned).await.map_err(anyhow::Error::from)?;
-    Ok((config, Connected { connection, subjects: session.subjects() }))
+    let (older, orders_kept) = (older(&config), config.views.orders_kept());
+    let subjects = session.subjects();
+    Ok((config, Connected { connection, subjects, older, orders_kept }))
 }
 
 /// An open shop.

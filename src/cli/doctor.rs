@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::codes::Code;
 use super::dev::DevState;
 use super::failure::Failure;
+use super::log::newest;
 use super::output::{Show, table};
 use super::session::{Connected, Session, connection_options};
 use super::streams::planned_as_replicated;
@@ -69,8 +70,8 @@ pub(super) async fn doctor(session: &Session) -> Result<(), Failure> {
     look_at_server(&connected, &mut findings).await?;
     provider::look_at_provider(session, &mut findings).await;
     let missing = look_at_streams(session, &connected, &mut findings).await?;
-    let log = connected.subjects.stream("EVENTS");
     if !missing {
+        let log = newest(&connected).await?.stream;
         let facts = stream_facts(&connected.connection, &log).await.map_err(anyhow::Error::from)?;
         look_at_copies(&facts, &mut findings);
         look_at_room(&connected, &mut findings).await?;

@@ -190,7 +190,7 @@ async fn tail(
     connected: &Connected,
     arguments: &TailArguments,
 ) -> Result<(), Failure> {
-    let log = connected.stream("EVENTS").await?;
+    let log = connected.events().await?;
     let after = match arguments.from_seq {
         Some(from) => Sequence(from.saturating_sub(1)),
         None => log.end().await.map_err(anyhow::Error::from)?,

@@ -3,14 +3,14 @@
 use std::fmt;
 
 use super::codes::Code;
-use crate::archive::{ArchiveError, BackupError, HeadsError};
+use crate::archive::{ArchiveError, BackupError, CopyError, HeadsError};
 use crate::config::{ConfigError, SecretFileError};
 use crate::domain::{PriceChange, Refusal, Shortfall};
 use crate::engine::{Error as EngineError, PointError};
 use crate::gateway::{LedgerError, StripeSettingsError};
 use crate::nats::provision::{AssetError, ProvisionError};
 use crate::nats::{ApiError, ConnectError};
-use crate::port::{CommitError, GatewayError, LeaseError, ReadError, Unanswered};
+use crate::port::{CommitError, GatewayError, LeaseError, MissingLog, ReadError, Unanswered};
 use crate::role::committer::CannotAct;
 use crate::role::rebuild::BehindError;
 use crate::role::restore::RestoreError;
@@ -129,6 +129,8 @@ impl From<anyhow::Error> for Failure {
             Some(Code::NewerLog)
         } else if error.chain().any(denied) {
             Some(Code::Permission)
+        } else if let Some(kept) = error.chain().find_map(of_what_is_kept) {
+            Some(kept)
         } else {
             error.chain().find_map(code_of)
         };
@@ -267,9 +269,21 @@ fn rarer(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
         })
 }
 
+/// Whoever reads it, and however: what is kept beside the server says what is wrong with it.
+fn of_what_is_kept(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
+    if error.is::<MissingLog>() {
+        return Some(Code::LogMissing);
+    }
+    if let Some(CopyError::Differs { .. } | CopyError::Chain { .. }) = error.downcast_ref() {
+        return Some(Code::CopyUnproved);
+    }
+    error.downcast_ref().map(of_archive)
+}
+
 const fn of_archive(error: &ArchiveError) -> Code {
     match error {
         ArchiveError::Io { .. } | ArchiveError::NoArchive { .. } => Code::Archive,
+        ArchiveError::Busy { .. } => Code::ArchiveBusy,
         ArchiveError::Cut { .. } | ArchiveError::Changed { .. } => Code::ArchiveDamaged,
         ArchiveError::Market { .. } | ArchiveError::Version { .. } => Code::ArchiveMarket,
     }

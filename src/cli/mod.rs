@@ -12,6 +12,7 @@ mod doctor;
 mod events;
 mod failure;
 mod history;
+mod log;
 mod moment;
 mod money;
 mod order;
@@ -119,6 +120,9 @@ enum Subcommands {
     /// Read the log
     #[command(subcommand)]
     Events(events::EventsCommand),
+    /// Have the log go on in a next stream, and look at the streams it is in
+    #[command(subcommand)]
+    Log(log::LogCommand),
     /// Look at what needs a human
     #[command(subcommand)]
     Attention(attention::AttentionCommand),
@@ -197,10 +201,11 @@ async fn dispatch(session: &Session, command: Subcommands) -> Result<(), Failure
         Subcommands::PspSim(arguments) => psp_sim::psp_sim(*arguments).await,
         Subcommands::Run(arguments) => run::run(session, arguments).await,
         Subcommands::Streams(command) => streams::streams(session, command).await,
-        Subcommands::Order(command) => order::order(session, command).await,
+        Subcommands::Order(command) => Box::pin(order::order(session, command)).await,
         Subcommands::Stock(command) => stock::stock(session, command).await,
         Subcommands::Sku(command) => sku::sku(session, command).await,
         Subcommands::Events(command) => events::events(session, command).await,
+        Subcommands::Log(command) => Box::pin(log::log(session, command)).await,
         Subcommands::Attention(command) => attention::attention(session, command).await,
         Subcommands::Verify(arguments) => Box::pin(verify::verify(session, arguments)).await,
         Subcommands::Checkpoint(arguments) => checkpoint::checkpoint(session, arguments).await,

@@ -81,7 +81,7 @@ impl Past {
             return Ok(Self::Archive(archive, session.subjects()));
         }
         let connected = session.connect().await?;
-        let log = connected.stream("EVENTS").await?;
+        let log = connected.events().await?;
         let end = log.end().await.map_err(anyhow::Error::from)?;
         Ok(Self::Server(Box::new(Server { connected, log, end, addresses })))
     }

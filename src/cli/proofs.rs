@@ -58,7 +58,7 @@ impl Proofs {
         connected: &Connected,
         verified: &mut Verified,
     ) -> Result<(), Failure> {
-        let events = connected.stream("EVENTS").await?;
+        let events = connected.events().await?;
         if self.views || self.all {
             let found = Box::pin(views(connected, &events)).await?;
             verified.also(Invariant::I9, found);

@@ -51,7 +51,7 @@ pub(super) async fn run_reconcile(
         say("note: what has moved in the last five minutes may be on its way into the log");
     }
     let connected = session.connect().await?;
-    let log = connected.stream("EVENTS").await?;
+    let log = connected.events().await?;
     let gateway = provider(session)?;
     let period = Period { from, until };
     let reconciled = reconcile((&log, &connected.subjects), &gateway, period).await;
@@ -95,7 +95,7 @@ async fn lately(
     until: Timestamp,
 ) -> Result<Reconciled, Failure> {
     let period = Period { from: until.before(PERIOD), until };
-    let (log, gateway) = (connected.stream("EVENTS").await?, run::calm_connector(config)?);
+    let (log, gateway) = (connected.events().await?, run::calm_connector(config)?);
     let reconciled = reconcile((&log, &connected.subjects), &gateway, period).await;
     Ok(reconciled.map_err(anyhow::Error::from)?)
 }

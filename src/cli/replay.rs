@@ -103,7 +103,7 @@ pub(super) async fn replay(session: &Session, arguments: ReplayArguments) -> Res
         return show(session, &arguments, (replay, range)).await;
     }
     let connected = session.connect().await?;
-    let log = connected.stream("EVENTS").await?;
+    let log = connected.events().await?;
     let end = log.end().await.map_err(anyhow::Error::from)?;
     let range = range(&arguments, (Sequence(1), end), "the log")?;
     let tail = log.follow(&filter, range.before()).await.map_err(anyhow::Error::from)?;

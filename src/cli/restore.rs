@@ -18,6 +18,7 @@ use crate::domain::{Sequence, Timestamp};
 use crate::engine::verify_log;
 use crate::nats::provision::restoring::{anew_behind, closed, is_restoring, messages, opened};
 use crate::nats::provision::{Asset, apply, assets, plan};
+use crate::nats::segments;
 use crate::port::{Log, Tail};
 use crate::role::restore::{is_begun, restore as copy};
 use crate::wire::{Hash, Subjects};
@@ -50,6 +51,7 @@ pub(super) async fn restore(session: &Session, arguments: RestoreArguments) -> R
     let backup = Backup::open(&arguments.dir, market).map_err(anyhow::Error::from)?;
     let backup = backup.ok_or_else(|| nothing(&arguments.dir))?;
     let end = backup.manifest.end.clone().ok_or_else(|| nothing(&arguments.dir))?;
+    backup.prove_end(&session.subjects().commit()).map_err(anyhow::Error::from)?;
     // All of it is read before anything is written: half a backup is no backup.
     let kept = (KeptLog::open(&backup)?, KeptLog::open(&backup)?);
     let connected = session.connect().await?;
@@ -98,6 +100,12 @@ impl Site<'_> {
                 return Err(Failure::new(Code::RestoreOccupied, what));
             }
         }
+        let known = segments(connection, &self.connected.subjects).await;
+        let next = known.map_err(anyhow::Error::from)?.into_iter().find(|found| 1 < found.number);
+        if let Some(next) = next {
+            let what = format!("the log goes on in {} already", next.stream);
+            return Err(Failure::new(Code::RestoreOccupied, what));
+        }
         closed(connection, log).await.map_err(anyhow::Error::from)?;
         // Commands are let in last: before the log is whole nobody knows where they begin.
         let commands = self.connected.subjects.stream("COMMANDS");
@@ -109,7 +117,7 @@ impl Site<'_> {
     }
 
     async fn copy(&self, kept: (KeptLog, KeptLog), last: Sequence) -> Result<(), Failure> {
-        let log = self.connected.stream("EVENTS").await?;
+        let log = self.connected.events().await?;
         let there = is_begun(&log, kept.0, last).await.map_err(anyhow::Error::from)?;
         if Sequence::START < there {
             say(&format!("{there} of {last} messages are there already"));
@@ -122,7 +130,7 @@ impl Site<'_> {
 
     /// Proves the log as it stands in the server, and that it ends as the backup does.
     async fn prove(&self, end: &End) -> Result<(u64, u64), Failure> {
-        let log = self.connected.stream("EVENTS").await?;
+        let log = self.connected.events().await?;
         let verified = verify_log(&log, &self.connected.subjects, |_| {}).await;
         let verified = verified.map_err(anyhow::Error::from)?;
         if let Some(first) = verified.violations.first() {

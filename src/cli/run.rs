@@ -9,7 +9,7 @@ use tracing::{error, info};
 
 use super::codes::Code;
 use super::failure::Failure;
-use super::session::{Session, connection_options};
+use super::session::{Session, connection_options, older};
 use super::{Interrupt, streams};
 use crate::config::{CheckpointConfig, Config, ConnectorName, GatewayConfig, StripeConfig};
 use crate::engine::Pace;
@@ -107,6 +107,8 @@ pub(super) fn setup(config: &Config) -> Result<Setup<Connector>, anyhow::Error> 
         gateway: Arc::new(connector(config)?),
         webhooks: config.webhooks.listen,
         checkpoints: checkpoints(config).map(Box::new),
+        older: older(config),
+        orders_kept: config.views.orders_kept(),
         holder: format!("kassa {}", std::process::id()),
     })
 }

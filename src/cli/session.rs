@@ -9,11 +9,12 @@ use tracing::Instrument;
 use super::codes::Code;
 use super::failure::Failure;
 use super::output::{self, Format, Show};
+use crate::archive::LogFolder;
 use crate::config::{Config, Environment, Layers, NatsConfig};
 use crate::domain::{Command, CommandId, Sequence, Source};
 use crate::engine::{Aliases, ViewReader};
 use crate::nats::{Client, Connection, ConnectionOptions, JsLog, api_level};
-use crate::port::{Clock, Commands, Log, SystemClock, new_uuid};
+use crate::port::{Clock, Commands, Log, Older, SystemClock, new_uuid};
 use crate::telemetry;
 use crate::wire::{Commit, Outcome, OutcomeKind, Subjects};
 
@@ -42,6 +43,10 @@ pub(super) struct Connected {
     pub connection: Connection,
     /// The names of the market.
     pub subjects: Subjects,
+    /// Where the beginning of the log is that the server no longer has.
+    pub older: Option<Arc<dyn Older>>,
+    /// How long an order that is over stays in its view.
+    pub orders_kept: Duration,
 }
 
 impl Session {
@@ -55,7 +60,12 @@ impl Session {
         let connection = Connection::open(&options).await.map_err(anyhow::Error::from)?;
         let _ = self.opened.set(connection.clone());
         api_level(&connection).await.map_err(anyhow::Error::from)?;
-        Ok(Connected { connection, subjects: self.subjects() })
+        Ok(Connected {
+            connection,
+            subjects: self.subjects(),
+            older: older(&self.config),
+            orders_kept: self.config.views.orders_kept(),
+        })
     }
 
     /// What somebody is told who was not answered: whoever may not ask hears nothing from the
@@ -102,8 +112,25 @@ pub(super) fn connection_options(nats: &NatsConfig, name: &str) -> ConnectionOpt
     }
 }
 
+/// What is kept of the log beside the server, when a folder is named for that.
+#[must_use]
+pub(super) fn older(config: &Config) -> Option<Arc<dyn Older>> {
+    let dir = config.archive.dir.as_ref()?;
+    Some(Arc::new(LogFolder::of(dir, config.market.clone())))
+}
+
 impl Connected {
-    /// A stream of the market, by its last word.
+    /// The log of the market, in however many streams it is.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is closed.
+    pub(super) async fn events(&self) -> Result<JsLog, Failure> {
+        let log = JsLog::events(&self.connection, &self.subjects, self.older.clone()).await;
+        log.map_err(|error| anyhow::Error::from(error).into())
+    }
+
+    /// Another stream of the market, by its last word.
     ///
     /// # Errors
     ///
@@ -119,7 +146,7 @@ impl Connected {
     ///
     /// When the log cannot be read.
     pub(super) async fn last_commit(&self) -> Result<(Sequence, Sequence), Failure> {
-        let log = self.stream("EVENTS").await?;
+        let log = self.events().await?;
         let last = log.last(&self.subjects.commit()).await.map_err(anyhow::Error::from)?;
         let Some(last) = last else { return Ok((Sequence::START, Sequence::START)) };
         let commit = Commit::decode(&last.payload).map_err(anyhow::Error::from)?;

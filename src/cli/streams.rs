@@ -12,7 +12,9 @@ use super::output::{self, Show, table};
 use super::session::Session;
 use crate::nats::Connection;
 use crate::nats::provision::restoring::is_restoring;
-use crate::nats::provision::{Asset, Change, Planned, apply, assets, current, plan};
+use crate::nats::provision::{
+    Asset, Change, Planned, apply, as_in_the_file, assets, current, plan,
+};
 use crate::wire::{MarketName, Subjects};
 
 #[derive(Debug, Subcommand)]
@@ -205,9 +207,11 @@ async fn export(
 ) -> Result<(), Failure> {
     let unwritable = |error| anyhow::Error::from(error).context(format!("{}", folder.display()));
     tokio::fs::create_dir_all(folder).await.map_err(unwritable)?;
-    for Asset { file, stream, .. } in assets(market, None, None).map_err(anyhow::Error::from)? {
+    let files = assets(market, None, None).map_err(anyhow::Error::from)?;
+    let planned = plan(connection, files.clone()).await.map_err(anyhow::Error::from)?;
+    for (asset, Planned { asset: Asset { file, stream, .. }, .. }) in files.iter().zip(planned) {
         let found = current(connection, &stream).await.map_err(anyhow::Error::from)?;
-        let Some(config) = found else {
+        let Some(config) = found.map(|found| as_in_the_file(asset, found)) else {
             output::say(&format!("{stream} is not on the server"));
             continue;
         };

@@ -114,7 +114,7 @@ async fn verified(
         return Ok(verified.map_err(anyhow::Error::from)?);
     }
     let connected = session.connect().await?;
-    let (log, commands) = (connected.stream("EVENTS").await?, connected.stream("COMMANDS").await?);
+    let (log, commands) = (connected.events().await?, connected.stream("COMMANDS").await?);
     let verifier = asked(Verifier::with_commands(subjects));
     let verified = prove(verifier, (&log, &commands), progress).await;
     let mut verified = verified.map_err(anyhow::Error::from)?;

@@ -58,6 +58,8 @@ pub struct Config {
     pub webhooks: WebhooksConfig,
     /// Signed heads.
     pub checkpoint: CheckpointConfig,
+    /// Where closed streams of the log are kept.
+    pub archive: ArchiveConfig,
 }
 
 /// Signed heads.
@@ -70,6 +72,14 @@ pub struct CheckpointConfig {
     pub file: Option<PathBuf>,
     /// Units: seconds.
     pub every_s: Bounded<1, 86_400>,
+}
+
+/// Where closed streams of the log are kept.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArchiveConfig {
+    /// The folder.
+    pub dir: Option<PathBuf>,
 }
 
 /// Where to connect, and as whom.
@@ -155,6 +165,17 @@ pub struct ViewsConfig {
     pub quiet_ms: Bounded<0, 10_000>,
     /// Units: milliseconds.
     pub busy_ms: Bounded<0, 10_000>,
+    /// Units: days. Longer than the 72 hours for which something may still come of an order that is
+    /// over, by the time that a view may lag.
+    pub orders_kept_days: Bounded<7, 36_500>,
+}
+
+impl ViewsConfig {
+    /// How long an order that is over stays in its view.
+    #[must_use]
+    pub const fn orders_kept(&self) -> Duration {
+        Duration::from_secs(self.orders_kept_days.get().saturating_mul(24 * 60 * 60))
+    }
 }
 
 /// The feed.

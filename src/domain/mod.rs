@@ -34,8 +34,8 @@ pub use command::{
 };
 pub use event::{
     AttentionAction, AttentionKind, AttentionRaised, AttentionResolved, CancelReason,
-    CancelRequested, CommandRejected, Event, FindingKind, FindingReported, HoldExpired, ItemKind,
-    Opened, OrderCancelled, OrderConfirmed, OrderFulfilled, OrderPlaced, OrderReinstated,
+    CancelRequested, CommandRejected, Event, FindingKind, FindingReported, Follows, HoldExpired,
+    ItemKind, Opened, OrderCancelled, OrderConfirmed, OrderFulfilled, OrderPlaced, OrderReinstated,
     OrderRejected, PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted, PaymentRefunded,
     PaymentRequested, PaymentUnknown, Recorded, RefundFailed, RefundNoted, RefundReason,
     RefundRequested, RefundUnknown, Retry, ReturnReceived, ShortageFound, SkuDelisted, SkuListed,

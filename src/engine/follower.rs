@@ -168,9 +168,9 @@ impl<P: Projection, L: Log> Follower<P, L> {
     fn batch_of(&self, position: &Position, messages: Vec<Message>) -> Batch {
         let head = Message {
             subject: self.output.position.clone(),
-            headers: Vec::new(),
             payload: position.encode(),
             expected: Some(self.fence),
+            ..Message::default()
         };
         Batch { messages: std::iter::once(head).chain(messages).collect(), expected_end: None }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::header::{
     NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE,
-    NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
+    NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_MESSAGE_TTL,
 };
 use async_nats::{Client, HeaderMap, HeaderValue, StatusCode, Subscriber};
 use futures::StreamExt;
@@ -54,14 +54,19 @@ impl BatchPublisher {
         Ok(Self { client, losses, violations, answers, inbox, name, sent: 0 })
     }
 
-    /// Sends a batch and waits for its answer.
-    pub(super) async fn publish(&mut self, batch: &Batch) -> Result<Committed, CommitError> {
+    /// Sends a batch and waits for its answer. The stream begins with `first`: of what is before
+    /// it knows nothing.
+    pub(super) async fn publish(
+        &mut self,
+        batch: &Batch,
+        first: Sequence,
+    ) -> Result<Committed, CommitError> {
         self.sent = self.sent.saturating_add(1);
         self.losses.mark_unchanged();
         self.violations.mark_unchanged();
         let reply = format!("{}.{}", self.inbox, self.sent);
         let id = format!("{}-{}", self.name, self.sent);
-        let mut headers = headers_of(batch, &id);
+        let mut headers = headers_of(batch, (&id, first));
         let count = batch.messages.len();
         for (message, headers) in
             batch.messages.iter().take(count.saturating_sub(1)).zip(&mut headers)
@@ -137,10 +142,13 @@ fn names(violation: &str, subject: &str) -> bool {
 }
 
 /// The headers of each message, in order.
-fn headers_of<'a>(batch: &'a Batch, id: &'a str) -> impl Iterator<Item = HeaderMap> + 'a {
+fn headers_of<'a>(
+    batch: &'a Batch,
+    (id, first): (&'a str, Sequence),
+) -> impl Iterator<Item = HeaderMap> + 'a {
     let count = batch.messages.len();
     batch.messages.iter().enumerate().map(move |(index, message)| {
-        let mut headers = own_headers(message);
+        let mut headers = own_headers(message, first);
         if let Some(end) = batch.expected_end.filter(|_| index == 0) {
             headers.insert(NATS_EXPECTED_LAST_SEQUENCE, HeaderValue::from(end.0));
         }
@@ -158,12 +166,16 @@ fn headers_of<'a>(batch: &'a Batch, id: &'a str) -> impl Iterator<Item = HeaderM
     })
 }
 
-fn own_headers(message: &Message) -> HeaderMap {
+fn own_headers(message: &Message, first: Sequence) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in &message.headers {
         headers.insert(*name, value.as_str());
     }
+    if let Some(seconds) = message.kept_s {
+        headers.insert(NATS_MESSAGE_TTL, format!("{seconds}s"));
+    }
     if let Some(expected) = message.expected {
+        let expected = if expected < first { Sequence::START } else { expected };
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, HeaderValue::from(expected.0));
     }
     headers

@@ -32,8 +32,9 @@ pub(super) fn classify(code: Option<u64>, source: BoxError) -> CommitError {
             CommitError::Busy { retry_after: Duration::from_secs(1) }
         }
         // A leader change drops staged batches (10176), a cluster without leader cannot tell
-        // (10008, 10009, 10118), and silence proves nothing either.
-        Some(10176 | 10008 | 10009 | 10118) | None => CommitError::Unknown(source),
+        // (10008, 10009, 10118), and silence proves nothing either. A stream that is sealed (10109)
+        // takes nothing more, and the log goes on in another one: the next look will tell.
+        Some(10176 | 10008 | 10009 | 10118 | 10109) | None => CommitError::Unknown(source),
         Some(_) => CommitError::Broken(source),
     }
 }
@@ -61,7 +62,7 @@ mod tests {
         for code in [10167, 10210, 10077, 10047, 10023] {
             assert!(matches!(class(Some(code)), CommitError::Busy { .. }), "{code}");
         }
-        for code in [Some(10176), Some(10008), None] {
+        for code in [Some(10176), Some(10008), Some(10109), None] {
             assert!(matches!(class(code), CommitError::Unknown(_)), "{code:?}");
         }
         for code in [10054, 10201, 10199, 10205] {

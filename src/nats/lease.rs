@@ -71,6 +71,22 @@ impl KvLease {
         Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
     }
 
+    /// Takes the lease of `key`, also from whoever has it: that one is told at its next renewal.
+    ///
+    /// # Errors
+    ///
+    /// See [`LeaseError`]; `Taken` when somebody else was faster.
+    pub async fn take(&self, key: &str, holder: &str) -> Result<u64, LeaseError> {
+        match self.acquire(key, holder).await {
+            Err(LeaseError::Taken) => {}
+            other => return other,
+        }
+        let subject = Subjects::bucket_key(Subjects::lease_bucket(), key);
+        let found = self.log.last(&subject).await;
+        let found = found.map_err(|error| LeaseError::Unavailable(error.into()))?;
+        self.write(key, holder, found.map_or(NEVER_WRITTEN, |entry| entry.sequence.0)).await
+    }
+
     /// Writes a key that expires, when its last revision is still `revision`.
     async fn write(&self, key: &str, holder: &str, revision: u64) -> Result<u64, LeaseError> {
         // The client has no update with a time to live, so this is one by hand.

@@ -132,6 +132,9 @@ pub struct Message {
     /// The last sequence on its subject, as far as the writer knows. It is a claim, not an option:
     /// [`Sequence::START`] claims that nobody ever wrote there. None claims nothing.
     pub expected: Option<Sequence>,
+    /// Units: seconds. How long it is kept; none for as long as its stream keeps it. A model keeps
+    /// everything.
+    pub kept_s: Option<u64>,
 }
 
 /// What is appended together.

@@ -8,6 +8,7 @@ mod gateway;
 mod lease;
 mod log;
 pub mod model;
+mod older;
 mod replies;
 mod snapshots;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use gateway::{
 };
 pub use lease::{Lease, LeaseError};
 pub use log::{Batch, BoxError, CommitError, Committed, Entry, Log, Message, ReadError, Tail};
+pub use older::{MissingLog, Older, OlderTail};
 pub use replies::{AnswerTo, Arrived, Asks, Came, Commands, Part, Replies, Unanswered};
 pub use snapshots::{SnapshotError, Snapshots};
 pub use webhook::{BadWebhook, Hint, WEBHOOK_BYTES_MAX, WEBHOOK_TOLERANCE_S};

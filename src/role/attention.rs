@@ -143,7 +143,7 @@ impl<C: Clock> Projection for AttentionList<C> {
                     subject: self.subjects.attention(&item.kind, &item.id),
                     headers: vec![(headers::CONTENT_TYPE, content_type)],
                     payload,
-                    expected: None,
+                    ..Message::default()
                 };
                 self.owed.push_back((sequence, message));
             }

@@ -42,6 +42,6 @@ impl Emit for Feed {
         let (payload, headers) = feed_message(at, made, record, self.encoding)
             .map_err(|error| ProjectionError(error.to_string()))?;
         let subject = self.subjects.feed(event.kind(), &id);
-        Ok(Some(Message { subject, headers, payload, expected: None }))
+        Ok(Some(Message { subject, headers, payload, ..Message::default() }))
     }
 }

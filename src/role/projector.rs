@@ -6,6 +6,7 @@ mod tests;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::Display;
+use std::time::Duration;
 
 use crate::domain::{Address, Event, Misfit, Sequence, Timestamp};
 use crate::engine::{Projection, ProjectionError, Reached, Taken};
@@ -30,6 +31,27 @@ pub struct Projector<V: View> {
     /// Keys whose value may be dropped once there are too many, the oldest first.
     idle: VecDeque<V::Key>,
     flight: Vec<V::Key>,
+    keeps: Keeps,
+}
+
+/// How long a value is kept once nothing more is expected of it: for ever, unless somebody says
+/// otherwise. From then on the log answers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keeps(Option<(Duration, fn() -> Timestamp)>);
+
+impl Keeps {
+    /// So long, by this clock.
+    #[must_use]
+    pub const fn over_for(bound: Duration, now: fn() -> Timestamp) -> Self {
+        Self(Some((bound, now)))
+    }
+
+    /// Units: whole seconds, at least one: a value that is too old already goes at once, but it is
+    /// written, since another one may stand under its key.
+    fn seconds_of(self, value: &impl View) -> Option<u64> {
+        let ((bound, now), over) = self.0.zip(value.over_since())?;
+        Some(bound.saturating_sub(now().since(over)).as_secs().max(1))
+    }
 }
 
 impl<V: View> Projector<V> {
@@ -43,7 +65,14 @@ impl<V: View> Projector<V> {
             order: VecDeque::new(),
             idle: VecDeque::new(),
             flight: Vec::new(),
+            keeps: Keeps::default(),
         }
+    }
+
+    /// Has what is over kept only so long.
+    #[must_use]
+    pub fn keeping(self, keeps: Keeps) -> Self {
+        Self { keeps, ..self }
     }
 
     fn follow(
@@ -57,6 +86,10 @@ impl<V: View> Projector<V> {
             Some(value) => value.follow(at, made, event),
             None => {
                 let begun = V::begin(at, made, event);
+                if begun.is_none() && self.keeps.0.is_some() {
+                    // It was over, and is no longer kept; the log has it.
+                    return Ok(());
+                }
                 let begun = begun.ok_or_else(|| Misfit::new(event.kind(), "there is no value"))?;
                 self.values.insert(key.clone(), begun);
                 Ok(())
@@ -142,7 +175,8 @@ impl<V: View> Projection for Projector<V> {
             };
             let payload = Encoding::Json.write(value).map_err(|error| unreadable(&key, &error))?;
             let subject = format!("{}{key}", self.prefix);
-            messages.push(Message { subject, payload, ..Message::default() });
+            let kept_s = self.keeps.seconds_of(value);
+            messages.push(Message { subject, payload, kept_s, ..Message::default() });
             self.flight.push(key);
         }
         // What was changed first is written first, so everything before the rest is reflected.

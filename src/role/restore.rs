@@ -183,7 +183,7 @@ fn message(entry: &Entry) -> Message {
         subject: entry.subject.clone(),
         headers: kept.collect(),
         payload: entry.payload.clone(),
-        expected: None,
+        ..Message::default()
     }
 }
 

@@ -57,6 +57,6 @@ impl Emit for RetryTimers {
         ];
         // One schedule for each of them: the next retry takes the place of the one before.
         let subject = self.subjects.retry_timer(debt);
-        Ok(Some(Message { subject, headers, payload, expected: None }))
+        Ok(Some(Message { subject, headers, payload, ..Message::default() }))
     }
 }

@@ -4,9 +4,11 @@ mod audit;
 mod group;
 mod money;
 mod roles;
+mod roll;
 mod views;
 
 pub use audit::Checkpoints;
 pub use group::Group;
 pub use roles::{Paces, Role, RunError, Running, Setup, start};
-pub use views::bucket_output;
+pub use roll::{Roll, Rolled, Step};
+pub use views::{bucket_output, keeps};

@@ -16,7 +16,7 @@ use crate::engine::{Candidate, Output, Pace, Projection};
 use crate::nats::{
     Connection, ConnectionOptions, JsLog, KvLease, NatsAsks, NatsReplies, ObjectSnapshots,
 };
-use crate::port::{Gateway, SystemClock};
+use crate::port::{Gateway, Older, SystemClock};
 use crate::role::attention::AttentionList;
 use crate::role::committer::{self, Bounds, Rules};
 use crate::role::feed::{self, Feed};
@@ -102,6 +102,8 @@ pub struct Setup<G> {
     pub queue: usize,
     /// The least time between two batches of each view.
     pub pace: Paces,
+    /// How long an order that is over stays in its view.
+    pub orders_kept: Duration,
     /// How the feed is written.
     pub feed: Encoding,
     /// How the payer works.
@@ -113,6 +115,8 @@ pub struct Setup<G> {
     /// Where signed heads are kept; none are without it.
     // Apart, because whoever starts roles moves this about.
     pub checkpoints: Option<Box<Checkpoints>>,
+    /// Where the beginning of the log is that the server no longer has.
+    pub older: Option<Arc<dyn Older>>,
     /// Who this is, in leases.
     pub holder: String,
 }
@@ -232,7 +236,7 @@ impl<G> Setup<G> {
     async fn hub(&self) -> anyhow::Result<Hub<JsLog>> {
         let connection = self.connect("reader").await?;
         let subjects = self.subjects();
-        let log = JsLog::open(&connection, subjects.stream("EVENTS")).await?;
+        let log = JsLog::events(&connection, &subjects, self.older.clone()).await?;
         Ok(Hub::start(log, subjects.commit()))
     }
 
@@ -254,7 +258,7 @@ async fn start_committer<G: Gateway>(setup: &Setup<G>, group: &mut Group) -> any
     let edge = setup.connect("committer intake").await?;
     let replies = NatsReplies::start(&edge);
     let ports = committer::Ports {
-        events: JsLog::open(&log, subjects.stream("EVENTS")).await?,
+        events: JsLog::events(&log, &subjects, setup.older.clone()).await?,
         commands: JsLog::open(&edge, subjects.stream("COMMANDS")).await?,
         candidate: setup.candidate(&log, "committer").await?,
         asks: NatsAsks::new(edge, subjects.clone(), SystemClock, replies.clone()),

@@ -1,13 +1,15 @@
 //! The views of a market.
 
+use std::time::Duration;
+
 use super::group::Group;
 use super::roles::{Paces, Shared};
 use crate::engine::{Aliases, Output, Pace};
 use crate::nats::{JsLog, ObjectSnapshots};
-use crate::port::{Gateway, SystemClock};
+use crate::port::{Clock, Gateway, SystemClock};
 use crate::role::follow::Ports;
 use crate::role::milestones;
-use crate::role::projector;
+use crate::role::projector::{self, Keeps};
 use crate::view::{MinuteView, OrderView, StockView, View};
 use crate::wire::{Alias, Subjects};
 
@@ -30,6 +32,12 @@ pub fn bucket_output(log: JsLog, bucket: &str, pace: Pace) -> Output<JsLog> {
     Output { log, position, keys: Subjects::bucket_key(bucket, ""), pace }
 }
 
+/// How long orders that are over stay in their view.
+#[must_use]
+pub fn keeps(orders_kept: Duration) -> Keeps {
+    Keeps::over_for(orders_kept, || SystemClock.now())
+}
+
 async fn start_view<V: View, G: Gateway>(
     (setup, hub): Shared<'_, G>,
     (view, pace): (&'static str, Pace),
@@ -44,6 +52,7 @@ async fn start_view<V: View, G: Gateway>(
     let subjects = setup.subjects();
     let aliases = Subjects::bucket_stream(&subjects.aliases());
     let aliases = Aliases::new(JsLog::open(&connection, aliases).await?, subjects);
+    let keeps = keeps(setup.orders_kept);
     let stop = group.token();
     group.spawn(view, async move {
         let output = |alias: Alias| {
@@ -54,7 +63,8 @@ async fn start_view<V: View, G: Gateway>(
                 Ok(bucket_output(log, &alias.bucket, pace))
             }
         };
-        let kept = projector::keep::<V, _, _, _, _>(&ports, (view, &aliases), output, &stop);
+        let view = (view, &aliases, keeps);
+        let kept = projector::keep::<V, _, _, _, _>(&ports, view, output, &stop);
         Ok(Box::pin(kept).await?)
     });
     Ok(())

@@ -57,4 +57,10 @@ pub trait View: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
 
     /// Whether more is expected soon, so that it is worth keeping at hand.
     fn is_active(&self) -> bool;
+
+    /// Since when nothing more is expected of it at all; none as long as something is, and for what
+    /// is never over.
+    fn over_since(&self) -> Option<Timestamp> {
+        None
+    }
 }

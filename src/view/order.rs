@@ -358,4 +358,13 @@ impl View for OrderView {
     fn is_active(&self) -> bool {
         self.state == "placed"
     }
+
+    fn over_since(&self) -> Option<Timestamp> {
+        let over = matches!(&*self.state, "fulfilled" | "cancelled" | "refunded" | "rejected");
+        let owed =
+            |payment: &PaymentView| matches!(&*payment.state, "requested" | "retrying" | "unknown");
+        let moving = self.payment.as_ref().is_some_and(owed)
+            || self.money.as_ref().is_some_and(|money| money.is_moving());
+        (over && !moving).then_some(self.updated_at_ms)
+    }
 }

@@ -85,6 +85,12 @@ impl Snapshot {
         Ok(())
     }
 
+    /// The name of the state at the end of a closed stream of the log.
+    #[must_use]
+    pub fn closing_name(last: Sequence) -> String {
+        format!("closing-{:020}", last.0)
+    }
+
     /// Its bytes.
     ///
     /// # Errors

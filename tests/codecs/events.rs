@@ -2,12 +2,12 @@
 
 use kassa::domain::{
     AttentionKind, AttentionRaised, AttentionResolved, CancelReason, CancelRequested,
-    CommandRejected, Event, FindingReported, HoldExpired, Opened, OrderCancelled, OrderConfirmed,
-    OrderFulfilled, OrderPlaced, OrderReinstated, OrderRejected, PaymentAbandoned, PaymentCaptured,
-    PaymentFailed, PaymentNoted, PaymentRefunded, PaymentRequested, PaymentUnknown, Recorded,
-    RefundFailed, RefundNoted, RefundReason, RefundRequested, RefundUnknown, Retry, ReturnReceived,
-    ShortageFound, SkuDelisted, SkuListed, SkuRepriced, StockAdjusted, StockHeld, StockReceived,
-    payment::AttemptRequest, payment::DeclineClass,
+    CommandRejected, Event, FindingReported, Follows, HoldExpired, Opened, OrderCancelled,
+    OrderConfirmed, OrderFulfilled, OrderPlaced, OrderReinstated, OrderRejected, PaymentAbandoned,
+    PaymentCaptured, PaymentFailed, PaymentNoted, PaymentRefunded, PaymentRequested,
+    PaymentUnknown, Recorded, RefundFailed, RefundNoted, RefundReason, RefundRequested,
+    RefundUnknown, Retry, ReturnReceived, ShortageFound, SkuDelisted, SkuListed, SkuRepriced,
+    StockAdjusted, StockHeld, StockReceived, payment::AttemptRequest, payment::DeclineClass,
 };
 use kassa::wire::{Commit, CommitHead, Hash};
 use proptest::collection::vec;
@@ -34,6 +34,14 @@ fn head() -> impl Strategy<Value = CommitHead> {
             prev_hash: Hash(hash),
         },
     )
+}
+
+fn follows() -> impl Strategy<Value = Follows> {
+    (any::<u64>(), text(), text()).prop_map(|(last_seq, snapshot, snapshot_digest)| Follows {
+        last_seq,
+        snapshot,
+        snapshot_digest,
+    })
 }
 
 pub(crate) fn recorded() -> impl Strategy<Value = Recorded> {
@@ -67,7 +75,9 @@ fn of_the_shop() -> impl Strategy<Value = Event> {
     let rejected = (text(), refusal(), maybe(any::<u64>()))
         .prop_map(|(kind, refusal, command_seq)| CommandRejected { kind, refusal, command_seq });
     prop_oneof![
-        (token(), text()).prop_map(|(nonce, build)| Event::Opened(Opened { nonce, build })),
+        (token(), text(), maybe(follows()))
+            .prop_map(|(nonce, build, follows)| Opened { nonce, build, follows })
+            .prop_map(Event::Opened),
         listed.prop_map(Event::SkuListed),
         (sku(), price())
             .prop_map(|(sku, unit_price_minor)| SkuRepriced { sku, unit_price_minor })

@@ -50,7 +50,7 @@ async fn log_with(event: Foreign<'_>) -> (ModelLog, ModelClock) {
         subject: subjects().commit(),
         headers: vec![(headers::KASSA_TYPE, "commit/1".to_owned())],
         payload: commit_after(1, before, &[event]).into(),
-        expected: None,
+        ..Message::default()
     };
     log.commit(&Batch { messages: vec![message], expected_end: None }).await.unwrap();
     (log, clock)

@@ -41,7 +41,7 @@ fn stood(name: &str) -> Vec<u8> {
 }
 
 fn opened() -> Commit {
-    let opened = Opened { nonce: token("6f1d2c"), build: text("0.1.0") };
+    let opened = Opened { nonce: token("6f1d2c"), build: text("0.1.0"), follows: None };
     Commit {
         head: CommitHead { epoch: 1, number: 1, at: NOON, ..CommitHead::default() },
         events: vec![unasked(Event::Opened(opened))],

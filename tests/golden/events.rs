@@ -36,7 +36,11 @@ pub(crate) fn every_shape() -> Vec<(&'static str, u16, Event)> {
 fn of_the_shop() -> Vec<(&'static str, u16, Event)> {
     let mug = || sku("MUG-01");
     vec![
-        ("opened", 1, Event::Opened(Opened { nonce: token("6f1d2c"), build: text("0.1.0") })),
+        (
+            "opened",
+            1,
+            Event::Opened(Opened { nonce: token("6f1d2c"), build: text("0.1.0"), follows: None }),
+        ),
         (
             "sku_listed",
             1,

@@ -4,6 +4,8 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a test that counts wrong has failed")]
 
 #[cfg(test)]
+mod archives;
+#[cfg(test)]
 mod bundles;
 #[cfg(test)]
 mod commands_anew;
@@ -16,6 +18,8 @@ mod contract;
 mod docker;
 #[cfg(test)]
 mod duel;
+#[cfg(test)]
+mod expiry;
 #[cfg(test)]
 mod followers;
 #[cfg(test)]
@@ -46,6 +50,8 @@ mod refunds;
 mod restores;
 #[cfg(test)]
 mod retries;
+#[cfg(test)]
+mod rolls;
 #[cfg(test)]
 mod server_faults;
 #[cfg(test)]

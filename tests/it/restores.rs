@@ -240,6 +240,58 @@ async fn commands_that_nobody_has_decided_are_in_every_backup() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_is_added_to_by_one_at_a_time_and_ends_where_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("backup");
+    let shop = Shop::on_one_node().await;
+    let roles = shop.start(&[Role::Committer]).await;
+    let client = shop.client().await;
+    shop.fill(&client, 2, 10).await;
+    let (url, named) = (shop.nats.url(), dir.to_str().unwrap());
+    typed(&url, &["backup", named]).await;
+    Buyer::of(&[0]).insist(&client).await;
+    // Somebody else is at it.
+    let lock = std::fs::File::options().write(true).open(dir.join("backup.lock")).unwrap();
+    lock.lock().unwrap();
+    let busy = fails(&url, &["backup", named]).await;
+    assert!(busy.contains("KASSA-ARCHIVE-BUSY"), "{busy}");
+    drop(lock);
+    assert_eq!(typed(&url, &["backup", named]).await["files"], 2);
+    roles.stop(PROGRESS).await;
+    let file = dir.join("manifest.json");
+    let mut manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    manifest["end"]["position"] = 7.into();
+    std::fs::write(&file, manifest.to_string()).unwrap();
+    for arguments in [["backup", named, "--check"].as_slice(), &["restore", named]] {
+        let said = fails(&url, arguments).await;
+        assert!(said.contains("KASSA-BACKUP") && said.contains("its end"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_applies_streams_opens_no_market_that_is_being_restored() {
+    let nats = Nats::one().await;
+    nats.provision().await;
+    let connection = nats.connect("restores").await;
+    let all = kassa::nats::provision::assets(&"main".parse().unwrap(), Some(1), None).unwrap();
+    let log = all.iter().find(|asset| asset.stream == "KASSA_MAIN_EVENTS").unwrap();
+    kassa::nats::provision::restoring::closed(&connection, log).await.unwrap();
+    typed(&nats.url(), &["streams", "apply", "--replicas", "1"]).await;
+    assert!(is_restoring(&connection, "KASSA_MAIN_EVENTS").await.unwrap());
+    // Also when something else of the stream has to be changed.
+    let operator = nats.operator().await;
+    let stream = operator.get_stream("KASSA_MAIN_EVENTS").await.unwrap();
+    let mut config = stream.cached_info().config.clone();
+    config.description = Some("somebody was here".to_owned());
+    operator.update_stream(config).await.unwrap();
+    typed(&nats.url(), &["streams", "apply", "--replicas", "1"]).await;
+    assert!(is_restoring(&connection, "KASSA_MAIN_EVENTS").await.unwrap());
+    let said = fails(&nats.url(), &["run"]).await;
+    assert!(said.contains("KASSA-RESTORING"), "{said}");
+}
+
 /// One byte in the middle is another one.
 fn damage(file: &Path) {
     let mut bytes = std::fs::read(file).unwrap();

@@ -191,7 +191,7 @@ pub(crate) fn published(source: &str, id: CommandId, wanted: &Command) -> Messag
             (headers::KASSA_TYPE, kassa_type(wanted.kind())),
         ],
         payload: write_command(&outgoing, encoding).unwrap(),
-        expected: None,
+        ..Message::default()
     }
 }
 

@@ -47,7 +47,7 @@ impl Shop {
         let connection = world.connect("edge").await.unwrap();
         let client =
             Client::new(&connection, subjects.clone(), "edge".parse().unwrap()).await.unwrap();
-        let events = JsLog::open(&connection, subjects.stream("EVENTS")).await.unwrap();
+        let events = JsLog::events(&connection, &subjects, None).await.unwrap();
         let shop = Self { world, subjects, client, events, _folder: folder };
         shop.stock(1_000).await;
         shop

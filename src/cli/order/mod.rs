@@ -6,9 +6,12 @@ mod show;
 
 use clap::Subcommand;
 
+use super::codes::Code;
 use super::failure::Failure;
+use super::moment::Then;
 use super::money;
 use super::output::{self, Format};
+use super::past::Past;
 use super::session::{Connected, Session};
 use super::sku::usage;
 use super::watch::ViewWatch;
@@ -115,9 +118,11 @@ pub(super) async fn order(session: &Session, command: OrderCommand) -> Result<()
         OrderCommand::Show { order_id, at_least } => {
             let view = connected.view_at("orders", at_least).await?;
             let order = view.get::<OrderView>(&Subjects::order_key(order_id)).await;
-            let order = order.map_err(anyhow::Error::from)?;
-            let missing = || Failure::not_found(format!("order {order_id} is not in the view"));
-            return session.show(&order.ok_or_else(missing)?);
+            let order = match order.map_err(anyhow::Error::from)? {
+                Some(order) => order,
+                None => by_log(session, order_id).await?,
+            };
+            return session.show(&order);
         }
         OrderCommand::Watch { order_id } => return watch(session, &connected, order_id).await,
         OrderCommand::RetryPayment { order_id, payment_method, source } => {
@@ -152,6 +157,22 @@ pub(super) async fn order(session: &Session, command: OrderCommand) -> Result<()
         }
     };
     session.show(&connected.send(&source, &command).await?)
+}
+
+/// The order as the log has it: one that is over leaves its view after a time.
+async fn by_log(session: &Session, order_id: OrderId) -> Result<OrderView, Failure> {
+    let missing =
+        |why: &str| Failure::not_found(format!("order {order_id} is not in the view{why}"));
+    let looked = async {
+        let past = Past::open(session, None, false).await?;
+        past.order(Then { to: past.end(), until: None }, order_id).await
+    };
+    match Box::pin(looked).await {
+        Ok(order) => order.ok_or_else(|| missing(", and not in the log")),
+        // Whoever may read views only is told what is in them.
+        Err(failure) if failure.code == Code::Permission => Err(missing("")),
+        Err(failure) => Err(failure),
+    }
 }
 
 fn said(reason: &str) -> Result<Text, Failure> {

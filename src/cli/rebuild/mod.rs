@@ -94,7 +94,8 @@ pub(super) async fn rebuild(session: &Session, arguments: RebuildArguments) -> R
     let work = async {
         match arguments.every {
             None if arguments.drop => {
-                alone(&connected, view, drop_other(&connected, view)).await?;
+                let dropped = drop_other(&connected, view);
+                Box::pin(alone(&connected, view, dropped)).await?;
                 let live = connected.aliases().await?.live(view).await;
                 let live = live.map_err(anyhow::Error::from)?;
                 say(&format!("{view} is read from {}", live.alias.bucket));

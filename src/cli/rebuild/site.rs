@@ -18,7 +18,7 @@ use crate::nats::{JsLog, KvLease};
 use crate::port::{Clock, Log, SystemClock};
 use crate::role::follow::Hub;
 use crate::role::rebuild::{Compared, Comparison, build, causes};
-use crate::run::bucket_output;
+use crate::run::{bucket_output, keeps};
 use crate::view::View;
 use crate::wire::{Building, LOGIC};
 
@@ -85,7 +85,7 @@ impl<'a> Site<'a> {
         view: &'static str,
         format: Format,
     ) -> Result<Self, Failure> {
-        let Connected { connection, subjects } = connected;
+        let Connected { connection, subjects, .. } = connected;
         let aliases = connected.aliases().await?;
         let live = aliases.live(view).await.map_err(anyhow::Error::from)?;
         let bucket = subjects.generation(view, live.alias.generation.saturating_add(1));
@@ -97,7 +97,7 @@ impl<'a> Site<'a> {
             aliases.note(view, &half).await.map_err(anyhow::Error::from)?;
         }
         let log = connected.bucket_log(&bucket).await?;
-        let events = Hub::start(connected.stream("EVENTS").await?, subjects.commit());
+        let events = Hub::start(connected.events().await?, subjects.commit());
         let output = bucket_output(log, &bucket, Pace::steady(PACE));
         let begun = Instant::now();
         Ok(Self { connected, view, aliases, live, bucket, events, output, begun, format })
@@ -109,8 +109,9 @@ impl<'a> Site<'a> {
     ) -> JoinHandle<Result<Ended, Error>> {
         let (view, stop) = (self.view, stop.clone());
         let (events, output) = (self.events.clone(), self.output.clone());
+        let keeps = keeps(self.connected.orders_kept);
         tokio::spawn(async move {
-            build::<V, _>(view, &events, &output, || SystemClock.now(), &stop).await
+            build::<V, _>(view, &events, (&output, keeps), || SystemClock.now(), &stop).await
         })
     }
 

@@ -15,6 +15,20 @@ pub struct Opened {
     pub nonce: Token,
     /// Version of the build that opened.
     pub build: Text,
+    /// What this commit goes on behind, when it is the first of a next stream of the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<Follows>,
+}
+
+/// The end of a closed stream of the log. Its last commit is the one whose hash the commit carries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Follows {
+    /// The last sequence in it.
+    pub last_seq: u64,
+    /// The name of the market's state there, among the snapshots.
+    pub snapshot: Text,
+    /// BLAKE3 of that snapshot's bytes, in hexadecimal digits.
+    pub snapshot_digest: Text,
 }
 
 /// See [`super::Event::CommandRejected`].

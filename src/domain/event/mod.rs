@@ -14,7 +14,7 @@ use super::{CommandId, Fingerprint, OrderId, Sku, Source, TraceParent};
 
 pub use market::{
     AttentionAction, AttentionKind, AttentionRaised, AttentionResolved, CommandRejected,
-    FindingKind, FindingReported, ItemKind, Opened,
+    FindingKind, FindingReported, Follows, ItemKind, Opened,
 };
 pub use money::{
     PaymentAbandoned, PaymentCaptured, PaymentFailed, PaymentNoted, PaymentRefunded,

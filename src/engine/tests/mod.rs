@@ -44,7 +44,7 @@ async fn log_of(events: &[usize]) -> ModelLog {
 }
 
 fn message(subject: &str, payload: Bytes, expected: Option<Sequence>) -> Message {
-    Message { subject: subject.to_owned(), headers: Vec::new(), payload, expected }
+    Message { subject: subject.to_owned(), headers: Vec::new(), payload, expected, kept_s: None }
 }
 
 /// Every event's address, in order.

@@ -6,6 +6,7 @@
 mod assets;
 mod compare;
 mod generations;
+mod newest;
 pub mod restoring;
 
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 pub use assets::{Asset, AssetError, assets};
 pub use compare::{Difference, differences};
 pub use generations::empty;
+pub use newest::as_in_the_file;
 
 use super::api::{ApiError, call};
 use super::codes;
@@ -78,14 +80,18 @@ pub async fn plan(
 ) -> Result<Vec<Planned>, ProvisionError> {
     let mut planned = Vec::with_capacity(assets.len());
     for asset in assets {
-        let change = match current(connection, &asset.stream).await? {
-            None => Change::Create,
-            Some(found) => match differences(&asset.config, &found) {
-                differences if differences.is_empty() => Change::None,
-                differences => Change::Update(differences),
-            },
-        };
-        planned.push(Planned { asset, change });
+        let asset = newest::in_place_of(connection, asset).await?;
+        planned.push(match current(connection, &asset.stream).await? {
+            None => Planned { asset, change: Change::Create },
+            Some(found) => {
+                let asset = restoring::marked_as(asset, &found);
+                let change = match differences(&asset.config, &found) {
+                    differences if differences.is_empty() => Change::None,
+                    differences => Change::Update(differences),
+                };
+                Planned { asset, change }
+            }
+        });
     }
     Ok(planned)
 }

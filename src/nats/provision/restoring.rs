@@ -22,6 +22,19 @@ pub async fn is_restoring(connection: &Connection, stream: &str) -> Result<bool,
     Ok(mark.is_some())
 }
 
+/// The asset as whoever applies it may make it of what is `found`: a mark stays, and only whoever
+/// restores takes it away.
+pub(super) fn marked_as(mut asset: Asset, found: &Value) -> Asset {
+    let mark = found.get("metadata").and_then(|metadata| metadata.get(RESTORING_KEY));
+    if let (Some(mark), Some(fields)) = (mark, asset.config.as_object_mut()) {
+        let metadata = fields.entry("metadata").or_insert_with(|| json!({}));
+        if let Some(metadata) = metadata.as_object_mut() {
+            metadata.insert(RESTORING_KEY.to_owned(), mark.clone());
+        }
+    }
+    asset
+}
+
 /// How many messages a stream holds; none when there is no such stream.
 ///
 /// # Errors

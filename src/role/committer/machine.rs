@@ -265,9 +265,9 @@ impl<C: Clock, R: Replies> Committer<C, R> {
         let head = commit_message(&self.subjects, payload, self.state.chain.head);
         let entry = |entry: &LedgerEntry| Message {
             subject: self.subjects.stock(&entry.sku),
-            headers: Vec::new(),
             payload: Ledger::new(number, entry).encode(),
             expected: Some(entry.expected),
+            ..Message::default()
         };
         let messages = std::iter::once(head).chain(entries.iter().map(entry)).collect();
         Batch { messages, expected_end: Some(self.state.chain.end) }
@@ -374,7 +374,7 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
     }
 
     fn claim(&self) -> Result<Batch, Error> {
-        super::open::claim(&self.state.chain, &self.subjects, self.now())
+        super::open::claim(&self.state.chain, &self.subjects, self.now(), None)
     }
 
     fn fence(&self) -> Sequence {
@@ -393,5 +393,6 @@ pub(super) fn commit_message(
         headers: vec![(headers::KASSA_TYPE, COMMIT_TYPE.to_owned())],
         payload,
         expected: Some(expected),
+        kept_s: None,
     }
 }

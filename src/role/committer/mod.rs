@@ -21,7 +21,7 @@ mod watch;
 
 pub use fit::CannotAct;
 pub use machine::{Bounds, Committer, Decide, Rules};
-pub use open::open;
+pub use open::{open, open_behind};
 pub use prove::prove_snapshot;
 pub use run::{Ports, Settings, run};
-pub use state::{load, read_to_end};
+pub use state::{keep_closing, load, read_to_end};

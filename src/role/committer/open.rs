@@ -7,13 +7,19 @@ use tracing::warn;
 
 use super::machine::commit_message;
 use super::state::read_to_end;
-use crate::domain::{Event, Opened, Recorded, Source, Text, Timestamp, Token};
+use crate::domain::{Event, Follows, Opened, Recorded, Source, Text, Timestamp, Token};
 use crate::engine::{Error, Settled, settle};
 use crate::port::{Batch, Clock, CommitError, Log, Tail, new_uuid};
 use crate::wire::{Chain, CommitDraft, CommitHead, Snapshot, Subjects};
 
-/// The commit that opens the market after `chain`.
-pub(super) fn claim(chain: &Chain, subjects: &Subjects, now: Timestamp) -> Result<Batch, Error> {
+/// The commit that opens the market after `chain`, as the first of a next stream when it `follows`
+/// the end of another one there.
+pub(super) fn claim(
+    chain: &Chain,
+    subjects: &Subjects,
+    now: Timestamp,
+    follows: Option<&Follows>,
+) -> Result<Batch, Error> {
     let defect = |source| Error::Defect { sequence: chain.next(), source };
     let nonce: Token = new_uuid(now)
         .simple()
@@ -21,8 +27,10 @@ pub(super) fn claim(chain: &Chain, subjects: &Subjects, now: Timestamp) -> Resul
         .parse()
         .map_err(|error: crate::domain::InvalidToken| defect(error.into()))?;
     let build = Text::lossy(env!("CARGO_PKG_VERSION"));
+    // Whoever was faster stands behind it by now.
+    let follows = follows.filter(|follows| follows.last_seq == chain.end.0).cloned();
     let record = Recorded {
-        event: Event::Opened(Opened { nonce, build }),
+        event: Event::Opened(Opened { nonce, build, follows }),
         cause: None,
         source: Source::COMMITTER,
         body: None,
@@ -54,10 +62,25 @@ pub async fn open<L: Log>(
     clock: &impl Clock,
     abort: &CancellationToken,
 ) -> Result<bool, Error> {
+    open_behind(events, subjects, state, (clock, None), abort).await
+}
+
+/// Like [`open`], in a next stream of the log: the commit says what it `follows`.
+///
+/// # Errors
+///
+/// See [`open`].
+pub async fn open_behind<L: Log>(
+    events: &L,
+    subjects: &Subjects,
+    state: &mut Snapshot,
+    (clock, follows): (&impl Clock, Option<&Follows>),
+    abort: &CancellationToken,
+) -> Result<bool, Error> {
     loop {
         read_to_end(events, subjects, state).await?;
         note_strays(events, subjects, state).await?;
-        let claim = claim(&state.chain, subjects, clock.now())?;
+        let claim = claim(&state.chain, subjects, clock.now(), follows)?;
         let committed = match events.commit(&claim).await {
             Ok(committed) => committed,
             // There is more to read by now.

@@ -2,10 +2,10 @@
 
 use tracing::{info, warn};
 
-use crate::domain::Sequence;
+use crate::domain::{Follows, Sequence, Text};
 use crate::engine::{Error, stands};
-use crate::port::{Log, ReadError, Snapshots, Tail};
-use crate::wire::{Chain, Snapshot, Subjects};
+use crate::port::{Log, ReadError, SnapshotError, Snapshots, Tail};
+use crate::wire::{Chain, Hash, Snapshot, Subjects};
 
 /// The committer's place among the snapshots: the last one replaces the one before.
 pub(super) const NAME: &str = "market";
@@ -29,6 +29,27 @@ pub async fn load(snapshots: &impl Snapshots) -> Snapshot {
             Snapshot::default()
         }
     }
+}
+
+/// Keeps the state at the end of a stream of the log that is about to be closed, and says what
+/// stands in the first commit behind it.
+///
+/// # Errors
+///
+/// When it cannot be kept.
+pub async fn keep_closing(
+    snapshots: &impl Snapshots,
+    state: &Snapshot,
+) -> Result<Follows, SnapshotError> {
+    let name = Snapshot::closing_name(state.chain.end);
+    let bytes = state.encode().map_err(|error| SnapshotError(error.into()))?;
+    let follows = Follows {
+        last_seq: state.chain.end.0,
+        snapshot: Text::lossy(&name),
+        snapshot_digest: Text::lossy(&Hash::of(&bytes).to_string()),
+    };
+    snapshots.save(&name, bytes).await?;
+    Ok(follows)
 }
 
 /// Follows the log to its end.

@@ -5,7 +5,7 @@ use std::future::Future;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::Projector;
+use super::{Keeps, Projector};
 use crate::engine::{Aliases, Error, Live, Output};
 use crate::port::{Clock, Lease, Log, ReadError};
 use crate::role::follow::{Beginning, PAUSE, Ports, follow};
@@ -13,14 +13,14 @@ use crate::view::View;
 use crate::wire::Alias;
 
 /// Keeps the bucket current that a view is read from, and goes with the alias when it moves.
-/// `output` is where the view writes, in the bucket of an alias.
+/// `output` is where the view writes, in the bucket of an alias; what is over it `keeps` so long.
 ///
 /// # Errors
 ///
 /// See [`Error`]: only what waiting does not mend.
 pub async fn keep<V, L, K, C, O>(
     ports: &Ports<L, K, C>,
-    (view, aliases): (&str, &Aliases<L>),
+    (view, aliases, keeps): (&str, &Aliases<L>, Keeps),
     output: impl Fn(Alias) -> O + Send + Sync,
     stop: &CancellationToken,
 ) -> Result<(), Error>
@@ -51,7 +51,7 @@ where
         };
         let (until, ended) = (stop.child_token(), CancellationToken::new());
         let following = async {
-            let make = || Projector::<V>::new(output.keys.clone());
+            let make = || Projector::<V>::new(output.keys.clone()).keeping(keeps);
             let followed = follow(ports, &output, Beginning::Start, make, &until).await;
             ended.cancel();
             followed

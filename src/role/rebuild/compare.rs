@@ -13,6 +13,9 @@ use crate::port::{Log, ReadError};
 /// Differences that are told one by one; the rest is counted.
 const TOLD_MAX: usize = 100;
 
+/// How much sooner a value may go from one bucket than from the other: seconds are rounded, twice.
+const GOING: Duration = Duration::from_secs(2);
+
 /// How long a view may take to reflect what the other one reflects.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -94,6 +97,10 @@ impl<L: Log> Comparison<'_, L> {
     /// [`BehindError`].
     pub async fn run(&self) -> Result<Compared, BehindError> {
         let (suspects, keys) = self.suspects().await?;
+        if !suspects.is_empty() {
+            // What is no longer kept goes here and there within a second.
+            tokio::time::sleep(GOING).await;
+        }
         let mut compared = Compared { keys, ..Compared::default() };
         for key in suspects {
             let Some(difference) = self.settled(&key).await? else { continue };

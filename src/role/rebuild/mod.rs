@@ -14,7 +14,7 @@ use crate::domain::{Sequence, Timestamp};
 use crate::engine::{Ended, Error, Output};
 use crate::port::{Log, ReadError, new_uuid};
 use crate::role::follow::{Hub, PAUSE, act_alone};
-use crate::role::projector::Projector;
+use crate::role::projector::{Keeps, Projector};
 use crate::view::View;
 
 pub use cause::{CauseError, causes};
@@ -29,14 +29,14 @@ pub use compare::{BehindError, Compared, Comparison, Difference, FieldDifference
 pub async fn build<V: View, L: Log>(
     view: &str,
     events: &Hub<L>,
-    output: &Output<L>,
+    (output, keeps): (&Output<L>, Keeps),
     now: impl Fn() -> Timestamp,
     stop: &CancellationToken,
 ) -> Result<Ended, Error> {
     let never = CancellationToken::new();
     while !stop.is_cancelled() {
         let role = (view, new_uuid(now()).simple().to_string());
-        let start = (Projector::<V>::new(output.keys.clone()), Sequence::START);
+        let start = (Projector::<V>::new(output.keys.clone()).keeping(keeps), Sequence::START);
         match act_alone(role, events, output, start, (stop, &never)).await {
             Ok(Ended::Lost) => warn!(view, "a batch was lost; reading anew"),
             Err(Error::Read(ReadError::Unavailable(cause))) => {

@@ -14,7 +14,7 @@ use crate::port::model::{ModelClock, ModelLease, ModelLog};
 use crate::port::testing::{Dice, SeedOnPanic};
 use crate::port::{Batch, Entry, Log, Message};
 use crate::role::follow::{Hub, Ports};
-use crate::role::projector::keep;
+use crate::role::projector::{Keeps, keep};
 use crate::role::testing::logged;
 use crate::view::{MinuteView, OrderView, StockView, View};
 use crate::wire::{Alias, Subjects};
@@ -48,7 +48,7 @@ impl Bucket {
         let stop = CancellationToken::new();
         let end = events.last().await.unwrap();
         let output = self.output();
-        let building = build::<V, _>("view", events, &output, || T0, &stop);
+        let building = build::<V, _>("view", events, (&output, Keeps::default()), || T0, &stop);
         let watching = async {
             assert_eq!(self.reader().wait_for(end, Duration::from_secs(600)).await.unwrap(), end);
             stop.cancel();
@@ -82,7 +82,7 @@ async fn built_twice<V: View>(events: &Hub<ModelLog>, dice: &mut Dice) -> (Bucke
     for _ in 0..dice.below(4) {
         rebuilt.log.faults().plan((0..dice.below(3)).map(|_| dice.fault()));
         let (stop, output) = (CancellationToken::new(), rebuilt.output());
-        let building = build::<V, _>("view", events, &output, || T0, &stop);
+        let building = build::<V, _>("view", events, (&output, Keeps::default()), || T0, &stop);
         let cut_off = Duration::from_millis(dice.below(60) as u64);
         let _ = tokio::time::timeout(cut_off, building).await;
     }
@@ -230,7 +230,12 @@ async fn a_projector_goes_where_the_alias_points_and_the_old_bucket_stays_as_it_
         async move { Ok(output) }
     };
     let stop = CancellationToken::new();
-    let projector = keep::<OrderView, _, _, _, _>(&ports, ("orders", &aliases), output, &stop);
+    let projector = keep::<OrderView, _, _, _, _>(
+        &ports,
+        ("orders", &aliases, Keeps::default()),
+        output,
+        &stop,
+    );
     let swap = async {
         let [old, new] = [buckets[0].reader(), buckets[1].reader()];
         let middle = Sequence(before.len() as u64);

@@ -69,7 +69,7 @@ impl MoneyView {
         self.captures.iter().any(|capture| capture.provider_ref == *provider_ref)
     }
 
-    fn is_moving(&self) -> bool {
+    pub(super) fn is_moving(&self) -> bool {
         let moves = |refund: &RefundView| {
             matches!(refund.state.as_str(), "requested" | "retrying" | "unknown")
         };

@@ -237,6 +237,7 @@ pub(crate) async fn what_is_stored_is_what_was_sent<W: LogWorld>(world: W) {
         headers: vec![("Content-Type", "application/json".into()), ("traceparent", "00-x".into())],
         payload: Bytes::from_static(&[0, 255, b'\r', b'\n', 0]),
         expected: Some(Sequence::START),
+        kept_s: None,
     };
     let empty = place.message("b", "");
     place.log.commit(&batch([sent.clone(), empty])).await.unwrap();

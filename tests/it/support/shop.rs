@@ -86,7 +86,8 @@ impl Shop {
     }
 
     pub(crate) async fn events(&self) -> JsLog {
-        self.log("EVENTS").await
+        let connection = self.connect("reader").await;
+        JsLog::events(&connection, &self.subjects, self.setup.older.clone()).await.unwrap()
     }
 
     /// A stream of the market, by its last word.
@@ -172,6 +173,8 @@ pub(crate) fn setup(url: &str, gateway: Arc<Connector>) -> Setup<Connector> {
         gateway,
         webhooks: None,
         checkpoints: None,
+        older: None,
+        orders_kept: Duration::from_secs(90 * 24 * 60 * 60),
         holder,
     }
 }

@@ -23,6 +23,14 @@ pub(crate) async fn typed(url: &str, arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
+/// What a command says beside what it prints, when it works.
+pub(crate) async fn said(url: &str, arguments: &[&str]) -> String {
+    let output = tokio::time::timeout(PATIENCE, kassa(url, arguments).output());
+    let output = output.await.unwrap().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
 /// What a command says that must not work.
 pub(crate) async fn fails(url: &str, arguments: &[&str]) -> String {
     let output = tokio::time::timeout(PATIENCE, kassa(url, arguments).output());

@@ -207,7 +207,7 @@ impl World {
                         (headers::KASSA_REPLY_TO, reply_to.clone()),
                     ],
                     payload: payload.clone(),
-                    expected: None,
+                    ..Message::default()
                 };
                 let batch = Batch { messages: vec![message], expected_end: None };
                 self.commands.commit(&batch).await.unwrap();
