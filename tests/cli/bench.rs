@@ -61,6 +61,13 @@ fn published_orders_are_measured_as_well() {
 }
 
 #[test]
+fn three_nodes_are_measured_as_one_is() {
+    let report = bench(&["--orders", "100", "--nodes", "3", "--concurrency", "20"]);
+    is_whole(&report);
+    assert_eq!(report["confirmed"], 100);
+}
+
+#[test]
 fn buyers_may_come_at_a_rate_for_a_while() {
     let report = bench(&["--rate", "200", "--duration", "2s"]);
     is_whole(&report);

@@ -1,14 +1,16 @@
 //! An edge whose buyers share messages, while nobody decides for a while.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
+use kassa::domain::Sequence;
 use kassa::engine::verify_log;
-use kassa::nats::Intake;
-use kassa::port::Log;
+use kassa::nats::{Intake, JsLog};
+use kassa::port::{Log, Tail};
 use kassa::run::Role;
-use kassa::wire::OutcomeKind;
+use kassa::wire::{OutcomeKind, headers};
 
-use crate::support::buyers::Crowd;
+use crate::support::buyers::{Answer, Crowd};
 use crate::support::shop::Shop;
 use crate::support::truth::Truth;
 use crate::support::{PROGRESS, eventually};
@@ -47,13 +49,26 @@ async fn nobody_is_told_the_outcome_of_somebody_who_travelled_along() {
     }
     crowd.more(BUYERS, PROGRESS).await;
     let answers = crowd.stop().await;
-    let refused = |answer: &&_| {
-        let answer: &crate::support::buyers::Answer = answer;
-        answer.outcome.result == OutcomeKind::Refused
-    };
-    assert!(answers.iter().any(|answer| refused(&answer)), "the shelves ran empty");
+    let refused = |answer: &Answer| answer.outcome.result == OutcomeKind::Refused;
+    assert!(answers.iter().any(refused), "the shelves ran empty");
     Truth::of(&shop).await.bears_out(&answers);
     let verified = verify_log(&shop.events().await, &shop.subjects, |_| {}).await.unwrap();
     assert!(verified.violations.is_empty(), "{:#?}", verified.violations);
+    no_two_await_their_answer_in_one_place(&shop, &commands).await;
     committer.stop(PROGRESS).await;
+}
+
+/// A message that was given up and one that follows it are answered apart, even when the same
+/// buyer is the first in both.
+async fn no_two_await_their_answer_in_one_place(shop: &Shop, commands: &JsLog) {
+    let end = commands.end().await.unwrap();
+    let mut tail = commands.follow(&shop.subjects.every_command(), Sequence::START).await.unwrap();
+    let (mut places, mut reached) = (HashSet::new(), Sequence::START);
+    while reached < end {
+        for entry in tail.next(256).await.unwrap() {
+            reached = entry.sequence;
+            let place = entry.header(headers::KASSA_REPLY_TO).unwrap().to_owned();
+            assert!(places.insert(place), "{entry:?}");
+        }
+    }
 }
