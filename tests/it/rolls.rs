@@ -22,7 +22,7 @@ async fn roll(shop: &Shop, until: Step) -> Rolled {
     let events = shop.events().await;
     let (connection, subjects, events) = (&connection, &shop.subjects, &events);
     let holder = "a roll".to_owned();
-    Roll { connection, subjects, events, holder }.run(until).await.unwrap()
+    Box::pin(Roll { connection, subjects, events, holder }.run(until)).await.unwrap()
 }
 
 async fn parts(shop: &Shop) -> Vec<Segment> {
