@@ -21,8 +21,9 @@ use crate::nats::{
 /// How much of a stream may be used before somebody should know. Units: per cent.
 const FULL_PERCENT: u64 = 70;
 
-/// Streams that refuse what comes when they are full, instead of forgetting what is old.
-const FILLS: [&str; 3] = ["EVENTS", "COMMANDS", "TIMERS"];
+/// Streams that refuse what comes when they are full, instead of forgetting what is old: beside
+/// the log.
+const FILLS: [&str; 2] = ["COMMANDS", "TIMERS"];
 
 /// One finding.
 #[derive(Debug, Serialize)]
@@ -149,8 +150,8 @@ fn look_at_copies(facts: &StreamFacts, findings: &mut Findings) {
 /// A stream that is full refuses whatever comes.
 async fn look_at_room(connected: &Connected, findings: &mut Findings) -> Result<(), Failure> {
     let mut room = true;
-    for stream in FILLS {
-        let name = connected.subjects.stream(stream);
+    let others = FILLS.map(|stream| connected.subjects.stream(stream));
+    for name in std::iter::once(newest(connected).await?.stream).chain(others) {
         let facts = stream_facts(&connected.connection, &name).await;
         let facts = facts.map_err(anyhow::Error::from)?;
         let used = facts.max_bytes.and_then(|max| facts.bytes.saturating_mul(100).checked_div(max));

@@ -1,22 +1,27 @@
 //! What `kassa verify` looks at beside the log, when it is asked to.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 
 use super::codes::Code;
 use super::failure::Failure;
+use super::log;
 use super::output::say;
 use super::session::Connected;
 use crate::domain::verify::{Invariant, Stream, Violation};
 use crate::engine::{compare_copies, look_for_private};
 use crate::nats::provision::assets;
-use crate::nats::{JsLog, ObjectSnapshots, copies};
-use crate::port::Log;
+use crate::nats::{JsLog, ObjectSnapshots, Segment, copies};
+use crate::port::{Clock, SystemClock};
 use crate::role::committer::prove_snapshot;
 use crate::role::view_proof::prove_view;
 use crate::view::{MinuteView, OrderView, StockView, View};
 use crate::wire::{Outcome, Subjects, Verified};
+
+/// By how much clocks may differ on when an order that is over leaves its view.
+const APART: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Beside the log")]
@@ -64,7 +69,7 @@ impl Proofs {
             verified.also(Invariant::I9, found);
         }
         if self.replicas || self.all {
-            let found = Box::pin(replicas(connected, &events)).await?;
+            let found = Box::pin(replicas(connected)).await?;
             verified.also(Invariant::I10, found);
         }
         if self.private || self.all {
@@ -106,41 +111,47 @@ async fn view<V: View>(
     name: &str,
 ) -> Result<Vec<Violation>, Failure> {
     let live = connected.view(name).await?;
-    let proved = prove_view::<V, _>((events, &connected.subjects), (name, &live)).await;
+    let gone_before = SystemClock.now().before(connected.orders_kept.saturating_sub(APART));
+    let log = (events, &connected.subjects);
+    let proved = prove_view::<V, _>(log, (name, &live), gone_before).await;
     let (keys, found) = proved.map_err(anyhow::Error::from)?;
     say(&format!("{name}: {keys} keys held against the log"));
     Ok(found)
 }
 
-async fn replicas(connected: &Connected, events: &JsLog) -> Result<Vec<Violation>, Failure> {
-    let end = events.end().await.map_err(anyhow::Error::from)?;
-    let copies = copies(&connected.connection, events.stream()).await;
-    let copies = copies.map_err(anyhow::Error::from)?;
-    let servers: Vec<_> = copies.iter().map(|(server, _)| server.clone()).collect();
-    let found = compare_copies(copies, end).await.map_err(anyhow::Error::from)?;
-    say(&format!("{} copies compared up to {end}: {}", servers.len(), servers.join(", ")));
+/// Each stream of the log for itself, on every server that keeps it.
+async fn replicas(connected: &Connected) -> Result<Vec<Violation>, Failure> {
+    let mut found = Vec::new();
+    for Segment { stream, last, .. } in log::all(connected).await? {
+        let copies = copies(&connected.connection, &stream).await.map_err(anyhow::Error::from)?;
+        let servers: Vec<_> = copies.iter().map(|(server, _)| server.clone()).collect();
+        found.extend(compare_copies(copies, last).await.map_err(anyhow::Error::from)?);
+        let (number, names) = (servers.len(), servers.join(", "));
+        say(&format!("{stream}: {number} copies compared up to {last}: {names}"));
+    }
     Ok(found)
 }
 
 async fn private(connected: &Connected) -> Result<Vec<Violation>, Failure> {
     let market = connected.subjects.market();
-    let mut found = Vec::new();
+    let events = log::all(connected).await?.into_iter().map(|segment| segment.stream);
+    let mut streams: Vec<_> = events.map(|name| (name, Stream::Events)).collect();
+    let (log, commands) =
+        (connected.subjects.stream("EVENTS"), connected.subjects.stream("COMMANDS"));
     for asset in assets(market, None, None).map_err(anyhow::Error::from)? {
         let name = asset.stream;
         // Who runs is not of the market, and snapshots are packed: they hold what events held.
-        if name == Subjects::bucket_stream(Subjects::lease_bucket()) || name.starts_with("OBJ_") {
-            continue;
+        let is_lease = name == Subjects::bucket_stream(Subjects::lease_bucket());
+        if name != log && !is_lease && !name.starts_with("OBJ_") {
+            let kind = if name == commands { Stream::Commands } else { Stream::Other };
+            streams.push((name, kind));
         }
-        let stream = if name == connected.subjects.stream("EVENTS") {
-            Stream::Events
-        } else if name == connected.subjects.stream("COMMANDS") {
-            Stream::Commands
-        } else {
-            Stream::Other
-        };
-        let log = JsLog::open(&connected.connection, name.clone()).await;
-        let log = log.map_err(anyhow::Error::from)?;
-        let looked = look_for_private(&log, (&name, stream)).await;
+    }
+    let mut found = Vec::new();
+    for (name, kind) in streams {
+        let stream = JsLog::open(&connected.connection, name.clone()).await;
+        let stream = stream.map_err(anyhow::Error::from)?;
+        let looked = look_for_private(&stream, (&name, kind)).await;
         found.extend(looked.map_err(anyhow::Error::from)?);
     }
     Ok(found)

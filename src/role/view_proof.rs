@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::verify::{Invariant, Stream, Violation};
-use crate::domain::{Address, Sequence};
+use crate::domain::{Address, Sequence, Timestamp};
 use crate::engine::ViewReader;
 use crate::port::{Log, ReadError, Tail};
 use crate::view::View;
@@ -44,11 +44,13 @@ struct Proof<'a, V: View> {
     position: Sequence,
     shown: HashMap<String, Shown>,
     values: HashMap<V::Key, V>,
+    /// What was over before this is no longer shown.
+    gone_before: Timestamp,
     found: Vec<Violation>,
 }
 
 /// Holds what `live` shows against the fold of the log, both as they are now; the number of its
-/// keys, and what is not the same.
+/// keys, and what is not the same. What was over before `gone_before` need not be shown.
 ///
 /// # Errors
 ///
@@ -56,10 +58,11 @@ struct Proof<'a, V: View> {
 pub async fn prove_view<V: View, L: Log>(
     (events, subjects): (&L, &Subjects),
     (view, live): (&str, &ViewReader<L>),
+    gone_before: Timestamp,
 ) -> Result<(u64, Vec<Violation>), ViewProofError> {
     // Asked for first: the values are as new or newer.
     let position = live.position().await?;
-    let mut proof: Proof<'_, V> = Proof::new(view, position);
+    let mut proof: Proof<'_, V> = Proof::new(view, position, gone_before);
     live.each(|key, payload| proof.is_shown(key, payload)).await?;
     let newest = proof.shown.values().map(|shown| shown.event_seq).max();
     let until = newest.unwrap_or_default().max(position);
@@ -79,9 +82,9 @@ pub async fn prove_view<V: View, L: Log>(
 }
 
 impl<'a, V: View> Proof<'a, V> {
-    fn new(view: &'a str, position: Sequence) -> Self {
+    fn new(view: &'a str, position: Sequence, gone_before: Timestamp) -> Self {
         let (shown, values) = (HashMap::new(), HashMap::new());
-        Self { view, position, shown, values, found: Vec::new() }
+        Self { view, position, shown, values, gone_before, found: Vec::new() }
     }
 
     fn is_shown(&mut self, key: &str, payload: &[u8]) {
@@ -127,9 +130,9 @@ impl<'a, V: View> Proof<'a, V> {
     fn compare(&mut self, sequence: Sequence, key: &V::Key) {
         let name = key.to_string();
         let Some(shown) = self.shown.get_mut(&name) else {
-            self.values.remove(key);
-            if sequence <= self.position {
-                self.tell(sequence, format!("it shows nothing of {name}"));
+            let over = self.values.get(key).and_then(View::over_since);
+            if over.is_some_and(|since| since < self.gone_before) {
+                self.values.remove(key);
             }
             return;
         };
@@ -152,8 +155,18 @@ impl<'a, V: View> Proof<'a, V> {
         }
     }
 
-    /// The log was read: what is shown and was not met in it is of no log.
+    /// The log was read: what it comes to has to be shown, and what is shown and was not met in it is
+    /// of no log.
     fn end(&mut self) {
+        let unshown = self.values.iter().map(|(key, value)| (key.to_string(), written(value)));
+        let unshown = unshown.filter(|(name, _)| !self.shown.contains_key(name));
+        let mut unshown: Vec<_> =
+            unshown.filter_map(|(name, value)| Some((value?.0, name))).collect();
+        unshown.retain(|(event_seq, _)| *event_seq <= self.position);
+        unshown.sort();
+        for (event_seq, name) in unshown {
+            self.tell(event_seq, format!("it shows nothing of {name}"));
+        }
         let unmet = self.shown.iter().filter(|(_, shown)| !shown.is_right);
         let mut unmet: Vec<_> =
             unmet.map(|(name, shown)| (shown.event_seq, name.clone())).collect();
@@ -199,6 +212,9 @@ mod tests {
 
     const BUCKET: &str = "kassa_main_orders";
 
+    /// A moment before everything: nothing is gone.
+    const NEVER: Timestamp = Timestamp(0);
+
     fn subjects() -> Subjects {
         Subjects::of("main".parse().unwrap())
     }
@@ -207,7 +223,7 @@ mod tests {
     async fn shop(seed: u64) -> (ModelLog, Vec<(String, OrderView)>, Sequence) {
         let log = logged(&busy_shop(seed)).await;
         log.tamper(|all| all.iter_mut().for_each(|one| one.subject = subjects().commit()));
-        let mut proof: Proof<'_, OrderView> = Proof::new("orders", Sequence::START);
+        let mut proof: Proof<'_, OrderView> = Proof::new("orders", Sequence::START, NEVER);
         let entries = log.entries();
         for entry in &entries {
             let commit = Commit::decode(&entry.payload).unwrap();
@@ -235,6 +251,16 @@ mod tests {
         values: &[(String, OrderView)],
         event_seq: Sequence,
     ) -> Vec<String> {
+        found_where(log, values, event_seq, NEVER).await
+    }
+
+    /// The same, where what was over before a moment is gone.
+    async fn found_where(
+        log: &ModelLog,
+        values: &[(String, OrderView)],
+        event_seq: Sequence,
+        gone_before: Timestamp,
+    ) -> Vec<String> {
         let bucket = ModelLog::new(ModelClock::at(crate::domain::Timestamp(0)));
         let message = |key: &str, payload| Message {
             subject: Subjects::bucket_key(BUCKET, key),
@@ -252,7 +278,8 @@ mod tests {
         bucket.commit(&Batch { messages, expected_end: None }).await.unwrap();
         let live = ViewReader::new(bucket, BUCKET.to_owned());
         let subjects = subjects();
-        let proved = prove_view::<OrderView, _>((log, &subjects), ("orders", &live)).await.unwrap();
+        let (log, live) = ((log, &subjects), ("orders", &live));
+        let proved = prove_view::<OrderView, _>(log, live, gone_before).await.unwrap();
         assert_eq!(proved.0, u64::try_from(values.len()).unwrap());
         proved.1.iter().map(ToString::to_string).collect()
     }
@@ -264,6 +291,33 @@ mod tests {
             assert!(!values.is_empty());
             assert_eq!(found(&log, &values, end).await, Vec::<String>::new());
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_order_that_was_over_long_ago_may_be_gone_and_no_other() {
+        let (mut over_seen, mut open_seen) = (0, 0);
+        for seed in 0..20 {
+            let (log, values, end) = shop(seed).await;
+            for missing in 0..values.len() {
+                let mut values = values.clone();
+                let (name, gone) = values.remove(missing);
+                let later = Timestamp(u64::MAX);
+                let found = found_where(&log, &values, end, later).await;
+                match gone.over_since() {
+                    Some(since) => {
+                        over_seen += 1;
+                        assert_eq!(found, Vec::<String>::new());
+                        let told = found_where(&log, &values, end, since).await;
+                        assert!(told[0].contains(&format!("it shows nothing of {name}")));
+                    }
+                    None => {
+                        open_seen += 1;
+                        assert!(found[0].contains(&format!("it shows nothing of {name}")));
+                    }
+                }
+            }
+        }
+        assert!(0 < over_seen && 0 < open_seen, "{over_seen} {open_seen}");
     }
 
     #[tokio::test(start_paused = true)]

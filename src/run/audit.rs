@@ -44,7 +44,7 @@ pub(super) async fn start_verifier<G: Gateway>(
     let connection = setup.connect("verifier").await?;
     let source = "auditor".parse().context("the verifier's own name")?;
     let ports = verifier::Ports {
-        events: JsLog::open(&connection, subjects.stream("EVENTS")).await?,
+        events: JsLog::events(&connection, &subjects, setup.older.clone()).await?,
         candidate: setup.candidate(&connection, "verifier").await?,
         commands: Client::new(&connection, subjects.clone(), source).await?,
         clock: SystemClock,

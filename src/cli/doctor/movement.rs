@@ -48,6 +48,14 @@ pub(super) async fn look_at_commands(
     let commands = connected.stream("COMMANDS").await?;
     let (_, position) = connected.last_commit().await?;
     let end = commands.end().await.map_err(anyhow::Error::from)?;
+    if end < position {
+        let text = format!(
+            "they end at {end}, {position} is decided: what is published now would be passed over \
+             (KASSA-COMMANDS-BEHIND)"
+        );
+        findings.add("commands", State::Fail, text);
+        return Ok(());
+    }
     let oldest = commands.entry(position.next()).await.map_err(anyhow::Error::from)?;
     let Some(oldest) = oldest else {
         let text = format!("decided up to {position}, the last is {end}");

@@ -82,7 +82,7 @@ fn kept(dir: &Path, session: &Session) -> Result<Vec<PartRow>, Failure> {
 /// # Errors
 ///
 /// When they cannot be told, or there is none.
-async fn all(connected: &Connected) -> Result<Vec<Segment>, Failure> {
+pub(super) async fn all(connected: &Connected) -> Result<Vec<Segment>, Failure> {
     let Connected { connection, subjects, .. } = connected;
     let found = segments(connection, subjects).await.map_err(anyhow::Error::from)?;
     if found.is_empty() {
