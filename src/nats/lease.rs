@@ -23,6 +23,9 @@ const TTL: Duration = Duration::from_secs(3);
 /// The revision of a key that nobody ever wrote, or that even its marker has left.
 const NEVER_WRITTEN: u64 = 0;
 
+/// How often a lease is taken from whoever has it: a renewal may come in between, once a second.
+const TAKES: u32 = 3;
+
 /// How long to wait for the answer to a write.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -77,14 +80,16 @@ impl KvLease {
     ///
     /// See [`LeaseError`]; `Taken` when somebody else was faster.
     pub async fn take(&self, key: &str, holder: &str) -> Result<u64, LeaseError> {
-        match self.acquire(key, holder).await {
-            Err(LeaseError::Taken) => {}
-            other => return other,
+        let mut taken = self.acquire(key, holder).await;
+        for _ in 0..TAKES {
+            let Err(LeaseError::Taken) = taken else { break };
+            let subject = Subjects::bucket_key(Subjects::lease_bucket(), key);
+            let found = self.log.last(&subject).await;
+            let found = found.map_err(|error| LeaseError::Unavailable(error.into()))?;
+            let revision = found.map_or(NEVER_WRITTEN, |entry| entry.sequence.0);
+            taken = self.write(key, holder, revision).await;
         }
-        let subject = Subjects::bucket_key(Subjects::lease_bucket(), key);
-        let found = self.log.last(&subject).await;
-        let found = found.map_err(|error| LeaseError::Unavailable(error.into()))?;
-        self.write(key, holder, found.map_or(NEVER_WRITTEN, |entry| entry.sequence.0)).await
+        taken
     }
 
     /// Writes a key that expires, when its last revision is still `revision`.
