@@ -25,6 +25,7 @@ mod rebuild;
 mod reconcile;
 mod replay;
 mod restore;
+mod restored;
 mod run;
 mod schema;
 mod session;

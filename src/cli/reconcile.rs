@@ -13,7 +13,7 @@ use super::money;
 use super::output::{Show, say, table};
 use super::session::{Connected, Session};
 use super::{run, when};
-use crate::config::Config;
+use crate::config::{Config, ConnectorName};
 use crate::domain::Timestamp;
 use crate::gateway::Connector;
 use crate::port::{Clock, SystemClock};
@@ -100,16 +100,51 @@ async fn lately(
     Ok(reconciled.map_err(anyhow::Error::from)?)
 }
 
-/// The provider as it is configured. The simulated one of `kassa dev` has its books in the shop's
-/// folder, and is asked here without its moods.
+/// Holds what moved lately, up to now, against a log that nobody writes to.
+///
+/// # Errors
+///
+/// When the provider or the log cannot be asked.
+pub(super) async fn up_to_now(
+    gateway: &Connector,
+    connected: &Connected,
+) -> Result<Reconciled, Failure> {
+    let until = SystemClock.now();
+    let period = Period { from: until.before(PERIOD), until };
+    let log = connected.events().await?;
+    let reconciled = reconcile((&log, &connected.subjects), gateway, period).await;
+    Ok(reconciled.map_err(anyhow::Error::from)?)
+}
+
+/// The provider as it is configured, when it has books: the simulated one may have none.
+///
+/// # Errors
+///
+/// When it is configured wrong.
+pub(super) fn provider_with_books(session: &Session) -> Result<Option<Connector>, Failure> {
+    let config = with_books(session);
+    let has_none =
+        config.gateway.connector == ConnectorName::Simulated && config.gateway.ledger.is_none();
+    if has_none {
+        return Ok(None);
+    }
+    Ok(Some(run::calm_connector(&config)?))
+}
+
+/// The provider as it is configured, asked without its moods.
 fn provider(session: &Session) -> Result<Connector, Failure> {
+    Ok(run::calm_connector(&with_books(session))?)
+}
+
+/// The settings. The simulated provider of `kassa dev` has its books in the shop's folder.
+fn with_books(session: &Session) -> Config {
     let mut config = session.config.clone();
     if config.gateway.ledger.is_none() {
         let folders = &session.environment.folders;
         let dev = DevState::of(folders, &config.nats.url);
         config.gateway.ledger = dev.and_then(|dev| dev.gateway_ledger);
     }
-    Ok(run::calm_connector(&config)?)
+    config
 }
 
 impl Show for Reconciled {

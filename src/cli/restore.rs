@@ -11,6 +11,7 @@ use super::codes::Code;
 use super::failure::Failure;
 use super::output::{Format, Show, pairs, say};
 use super::progress::Progress;
+use super::restored::{self, Money};
 use super::session::{Connected, Session};
 use super::when;
 use crate::archive::{Backup, End};
@@ -42,6 +43,9 @@ struct Restored {
     events: u64,
     /// Published commands that will be decided as soon as a committer runs.
     commands: u64,
+    /// What the provider says; none when it could not be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    money: Option<Money>,
     seconds: f64,
 }
 
@@ -61,12 +65,19 @@ pub(super) async fn restore(session: &Session, arguments: RestoreArguments) -> R
     Box::pin(site.copy(kept, backup.last())).await?;
     let (orders, events) = site.prove(&end).await?;
     let commands = site.commands(&backup, end.position).await?;
+    restored::build_views(&connected, session.format).await?;
+    let money = restored::held_against_the_provider(session, &connected).await?;
     opened(&connected.connection, site.events()?).await.map_err(anyhow::Error::from)?;
     let seconds = begun.elapsed().as_secs_f64();
     let (last, until_ms) = (backup.last(), end.at_ms);
-    session.show(&Restored { last, until_ms, orders, events, commands, seconds })?;
-    say("what was sold and paid later is not in it: run `kassa reconcile` before the shop opens, \
-         then `kassa run`, which builds the views, and what is owed, from the log");
+    let different = money.as_ref().map_or(0, |money| money.different);
+    session.show(&Restored { last, until_ms, orders, events, commands, money, seconds })?;
+    if 0 < different {
+        say(&format!(
+            "{different} payments or refunds are not the same at the provider: what was paid after \
+             the backup is not in it. `kassa reconcile` names them; see to them before `kassa run`"
+        ));
+    }
     Ok(())
 }
 
@@ -172,11 +183,14 @@ impl Site<'_> {
 
 impl Show for Restored {
     fn table(&self) -> String {
+        let money = self.money.as_ref().map_or_else(|| "not asked".to_owned(), Money::told);
         pairs([
             ("restored up to", format!("{} ({})", self.last, when::written(self.until_ms))),
             ("orders", self.orders.to_string()),
             ("events", format!("{}, every promise holds", self.events)),
+            ("views", "built".to_owned()),
             ("commands to be decided", self.commands.to_string()),
+            ("the provider's list", money),
             ("took", format!("{:.1} s", self.seconds)),
         ])
     }

@@ -29,8 +29,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// takes over within a lease.
 const HANDOVER: Duration = Duration::from_secs(10);
 
-/// How long somebody who was killed at the same work is waited for: a lease lasts three seconds, and
-/// a busy server is late to end it.
+/// How long somebody who was killed at the same work is waited for: a lease lasts three seconds,
+/// and a busy server is late to end it.
 const KILLED: Duration = Duration::from_secs(10);
 
 /// The time between two batches: as a busy view has it, so that keys that change again are
