@@ -92,7 +92,8 @@ impl Money {
     }
 }
 
-/// Holds the provider's list against the log; none when the provider cannot be asked, which is said.
+/// Holds the provider's list against the log; none when the provider cannot be asked, which is
+/// said.
 ///
 /// # Errors
 ///

@@ -294,28 +294,27 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_order_that_was_over_long_ago_may_be_gone_and_no_other() {
-        let (mut over_seen, mut open_seen) = (0, 0);
+    async fn an_order_that_was_over_long_ago_may_be_gone() {
+        let (mut over_seen, mut open_told) = (0, 0);
         for seed in 0..20 {
             let (log, values, end) = shop(seed).await;
             for missing in 0..values.len() {
                 let mut values = values.clone();
                 let (name, gone) = values.remove(missing);
-                let later = Timestamp(u64::MAX);
-                let found = found_where(&log, &values, end, later).await;
                 let told = format!("it shows nothing of {name}");
+                let found = found_where(&log, &values, end, NEVER).await;
+                assert!(found[0].contains(&told), "{found:?}");
+                let found = found_where(&log, &values, end, Timestamp(u64::MAX)).await;
                 if gone.over_since().is_some() {
                     over_seen += 1;
                     assert_eq!(found, Vec::<String>::new());
-                    let found = found_where(&log, &values, end, NEVER).await;
-                    assert!(found[0].contains(&told), "{found:?}");
                 } else {
-                    open_seen += 1;
-                    assert!(found[0].contains(&told), "{found:?}");
+                    // One that was over for a while may be missed.
+                    open_told += usize::from(found.iter().any(|found| found.contains(&told)));
                 }
             }
         }
-        assert!(0 < over_seen && 0 < open_seen, "{over_seen} {open_seen}");
+        assert!(0 < over_seen && 0 < open_told, "{over_seen} {open_told}");
     }
 
     #[tokio::test(start_paused = true)]

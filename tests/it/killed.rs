@@ -1,6 +1,6 @@
 //! What is typed is killed at the worst moments, and typed again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kassa::nats::provision::restoring::is_restoring;
 use kassa::run::Role;
@@ -16,29 +16,44 @@ use crate::support::typed::{fails, set_out, typed};
 
 const ROLES: [Role; 3] = [Role::Committer, Role::Payer, Role::Projector];
 
-/// Types a command, and kills it when it sends what is meant, with `act` happening to that.
+/// Types a command, and kills it when it sends what is meant, with `act` happening to that. One
+/// that gives up before, because whoever was killed still holds its lease, is typed again.
 async fn killed_at(
     url: &str,
     arguments: &[&str],
-    is: impl FnMut(&Passing<'_>) -> bool + Send + 'static,
+    is: impl FnMut(&Passing<'_>) -> bool + Send + Clone + 'static,
     act: Act,
 ) {
     // Of several servers the wire leads to one.
     let wire = Proxy::before(url.split(',').next().unwrap()).await;
-    let mut command = set_out(&wire.url(), arguments);
-    let pid = Pid::from_raw(command.id().unwrap().try_into().unwrap());
-    // It may be done already when nothing of what is meant was to be sent any more.
-    let happened = wire.once(is, act, move || kill(pid, Signal::SIGKILL).unwrap());
-    let waited = tokio::time::timeout(PROGRESS, happened).await;
-    waited.unwrap_or_else(|_| panic!("{arguments:?} never sends it")).unwrap();
-    assert!(!command.wait().await.unwrap().success(), "{arguments:?}");
+    let deadline = Instant::now() + PROGRESS;
+    loop {
+        let mut command = set_out(&wire.url(), arguments);
+        let pid = Pid::from_raw(command.id().unwrap().try_into().unwrap());
+        let mut happened = wire.once(is.clone(), act, move || kill(pid, Signal::SIGKILL).unwrap());
+        tokio::select! {
+            told = &mut happened => {
+                told.unwrap();
+                assert!(!command.wait().await.unwrap().success(), "{arguments:?}");
+                return;
+            }
+            ended = command.wait() => {
+                // Both may be so.
+                if happened.try_recv().is_ok() {
+                    return;
+                }
+                assert!(!ended.unwrap().success(), "{arguments:?} never sends it");
+            }
+        }
+        assert!(Instant::now() < deadline, "{arguments:?} never comes to it");
+    }
 }
 
-fn is(subject: &'static str) -> impl FnMut(&Passing<'_>) -> bool + Send + 'static {
+fn is(subject: &'static str) -> impl FnMut(&Passing<'_>) -> bool + Send + Clone + 'static {
     move |passing| passing.subject == subject
 }
 
-fn under(prefix: &'static str) -> impl FnMut(&Passing<'_>) -> bool + Send + 'static {
+fn under(prefix: &'static str) -> impl FnMut(&Passing<'_>) -> bool + Send + Clone + 'static {
     move |passing| passing.is_under(prefix)
 }
 

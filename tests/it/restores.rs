@@ -266,7 +266,7 @@ async fn a_backup_is_added_to_by_one_at_a_time_and_ends_where_it_says() {
     std::fs::write(&file, manifest.to_string()).unwrap();
     for arguments in [["backup", named, "--check"].as_slice(), &["restore", named]] {
         let said = fails(&url, arguments).await;
-        assert!(said.contains("KASSA-BACKUP") && said.contains("its end"), "{said}");
+        assert!(said.contains("KASSA-ARCHIVE-DAMAGED") && said.contains("its end"), "{said}");
     }
 }
 
