@@ -28,7 +28,8 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Servers, the streams of a market on them, and what its roles need.
 pub(crate) struct Shop {
     pub(crate) nats: Nats,
-    pub(crate) setup: Setup<Connector>,
+    // Apart, because tests move shops about.
+    pub(crate) setup: Box<Setup<Connector>>,
     pub(crate) subjects: Subjects,
     books: PathBuf,
 }
@@ -45,7 +46,7 @@ impl Shop {
     pub(crate) async fn on(nats: Nats) -> Self {
         nats.provision().await;
         let books = nats.folder.path().join("gateway.jsonl");
-        let setup = setup(&nats.url(), gateway(Simulation::default(), &books));
+        let setup = Box::new(setup(&nats.url(), gateway(Simulation::default(), &books)));
         let subjects = Subjects::of(setup.market.clone());
         Self { nats, setup, subjects, books }
     }
