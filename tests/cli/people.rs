@@ -141,7 +141,11 @@ fn tables_and_json_say_the_same() {
 #[test]
 fn the_doctor_says_what_a_power_cut_would_lose() {
     let dev = Dev::ephemeral();
-    assert!(dev.says(&["doctor"]).contains("a power cut loses nothing that was acknowledged"));
+    let said = dev.says(&["doctor"]);
+    assert!(said.contains("a power cut loses nothing that was acknowledged"), "{said}");
+    for role in ["committer", "orders", "payer", "retry-scheduler", "attention", "verifier"] {
+        assert!(said.contains(&format!("{role}: ")), "{role}: {said}");
+    }
     let lazy = Dev::open(&["--ephemeral", "--no-traffic", "--port-base", "0", "--sync", "default"]);
     let said = lazy.says(&["doctor"]);
     assert!(said.contains("a power cut loses what was acknowledged in the last 120 s"), "{said}");

@@ -134,7 +134,7 @@ async fn the_connector_reads_what_another_simulator_says() {
     let order_id = paid["order"].as_str().unwrap().parse().unwrap();
     // It does not say how much it received: that is not nothing, it is unknown.
     let unsaid = gateway.look_up(&capture_ref).await;
-    assert!(matches!(unsaid, Err(GatewayError::Unknown(_))), "{unsaid:?}");
+    assert!(matches!(unsaid, Err(GatewayError::Pending { .. })), "{unsaid:?}");
     let refund = GiveBack {
         order_id,
         refund: 1,

@@ -16,8 +16,17 @@ const WAITS: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_secs(3);
 
 /// The holders of leases: one for each thing that only one process may do at a time.
-const ROLES: [&str; 8] =
-    ["committer", "orders", "stock", "metrics", "payer", "retry-scheduler", "feed", "attention"];
+const ROLES: [&str; 9] = [
+    "committer",
+    "orders",
+    "stock",
+    "metrics",
+    "payer",
+    "retry-scheduler",
+    "feed",
+    "attention",
+    "verifier",
+];
 
 /// What people read.
 const VIEWS: [&str; 3] = ["orders", "stock", "metrics"];
