@@ -229,7 +229,7 @@ where
             ended => break ended?,
         }
     };
-    drop((keeper, keeping));
+    drop(keeper);
     if ended == Ended::Drained {
         for reader in [published, requested] {
             // A reader that failed ended the input, and its failure is ours.
@@ -237,7 +237,11 @@ where
         }
         let state = machine.into_state();
         info!(number = state.chain.number, "handing over");
-        let saved = save(snapshots, state);
+        let saved = async {
+            // One that is being written must not come after this one.
+            let _ = keeping.await;
+            save(snapshots, state).await;
+        };
         if tokio::time::timeout(SNAPSHOT_TIMEOUT, saved).await.is_err() {
             warn!("no snapshot in time; the next start folds more of the log");
         }
