@@ -5,14 +5,15 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::codes::Code;
 use super::failure::Failure;
 use super::output::{Format, say};
 use super::progress::Progress;
 use super::reconcile;
 use super::session::{Connected, Session};
-use crate::engine::Pace;
+use crate::engine::{Ended, Pace};
 use crate::nats::JsLog;
-use crate::port::{Clock, SystemClock};
+use crate::port::{Clock, ReadError, SystemClock};
 use crate::role::follow::Hub;
 use crate::role::rebuild::build;
 use crate::run::{bucket_output, keeps};
@@ -48,29 +49,35 @@ async fn built<V: View>(
     let (stop, reader) = (CancellationToken::new(), connected.reader(bucket).await?);
     let end = events.last().await.map_err(anyhow::Error::from)?;
     let mut progress = Progress::new(format, ("building", "sequences"), end.0)?;
-    let building = build::<V, _>(
-        view,
-        events,
-        (&output, keeps(connected.orders_kept)),
-        || SystemClock.now(),
-        &stop,
-    );
+    let keeps = keeps(connected.orders_kept);
+    let mut building =
+        Box::pin(build::<V, _>(view, events, (&output, keeps), || SystemClock.now(), &stop));
     let watching = async {
         loop {
             let reached = reader.position().await?;
             progress.reach(reached.0.min(end.0));
             if end <= reached {
-                stop.cancel();
-                return Ok::<_, crate::port::ReadError>(());
+                return Ok::<_, ReadError>(());
             }
             tokio::time::sleep(LOOK).await;
         }
     };
-    let (built, watched) = tokio::join!(Box::pin(building), watching);
+    let early = tokio::select! {
+        ended = &mut building => Some(ended),
+        watched = watching => {
+            watched.map_err(anyhow::Error::from)?;
+            None
+        }
+    };
     progress.end();
-    watched.map_err(anyhow::Error::from)?;
-    built.map_err(anyhow::Error::from)?;
-    Ok(())
+    stop.cancel();
+    let ended = if let Some(ended) = early { ended } else { building.await };
+    match ended.map_err(anyhow::Error::from)? {
+        Ended::Drained => Ok(()),
+        Ended::Aborted | Ended::Superseded | Ended::Lost => {
+            Err(Failure::new(Code::ViewElsewhere, format!("somebody else writes the view {view}")))
+        }
+    }
 }
 
 /// What the provider says of the money in a restored log.
