@@ -86,6 +86,7 @@ pub(super) fn setup(config: &Config) -> Result<Setup<Connector>, anyhow::Error> 
         views: Pace {
             quiet: millis(config.views.quiet_ms.get()),
             busy: millis(config.views.busy_ms.get()),
+            much: Pace::MUCH,
         },
         ..Paces::default()
     };

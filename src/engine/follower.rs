@@ -47,8 +47,8 @@ pub trait Projection: Send + Sync {
     fn owed(&self) -> usize;
 
     /// Whether it can fold another commit before some of what it owes is written.
-    fn has_room(&self) -> bool {
-        self.owed() <= OWED_MAX
+    fn has_room(&self, pace: &Pace) -> bool {
+        pace.has_room(self.owed())
     }
 
     /// Takes at most `limit` of the messages it owes.
@@ -119,13 +119,6 @@ pub struct Output<L> {
 
 /// Messages in one batch, its position included. The server allows 1,000.
 const MESSAGES_MAX: usize = 1_000;
-
-/// Messages after which a batch goes at once. Twice what it takes: the older half goes, and keys
-/// that change again soon are in the younger one.
-const OWED_MUCH: usize = 2 * MESSAGES_MAX;
-
-/// Messages after which nothing more is folded until some are written.
-const OWED_MAX: usize = 4 * MESSAGES_MAX;
 
 /// A commit, and where it stands. Several followers of one process may share it.
 #[derive(Clone, Debug)]
@@ -292,7 +285,7 @@ impl<P: Projection, L: Log> Machine for Follower<P, L> {
 
     fn room(&self) -> usize {
         // One at a time: each may fill the batch.
-        usize::from(self.projection.has_room())
+        usize::from(self.projection.has_room(&self.output.pace))
     }
 
     async fn take_in(&mut self, inputs: Vec<Input>) -> Result<(), Error> {
@@ -315,7 +308,7 @@ impl<P: Projection, L: Log> Machine for Follower<P, L> {
 
     fn draft(&mut self, last: bool) -> Result<Option<Batch>, Error> {
         let behind = self.position.event_seq < self.folded || 0 < self.projection.owed();
-        let much = OWED_MUCH <= self.projection.owed();
+        let much = self.output.pace.much <= self.projection.owed();
         if !behind || !(last || much || self.next_batch <= Instant::now()) {
             return Ok(None);
         }

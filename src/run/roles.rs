@@ -146,9 +146,9 @@ impl Default for Paces {
             // A batch takes the server 2 to 3 ms however little is in it: at 5 ms two views alone
             // kept one of its cores busy. At 8 ms an order was in the views of three nodes after
             // 18 to 20 ms, at 15 ms after 24 (1,000 orders/s, half of them sooner).
-            views: Pace { quiet: millis(8), busy: millis(100) },
+            views: Pace { quiet: millis(8), busy: millis(100), much: Pace::MUCH },
             metrics: Pace::steady(millis(500)),
-            feed: Pace { quiet: millis(10), busy: millis(250) },
+            feed: Pace { quiet: millis(10), busy: millis(250), much: Pace::MUCH },
             timers: Pace::steady(millis(250)),
             attention: Pace::steady(millis(250)),
             payer: Pace::steady(millis(1_000)),

@@ -13,6 +13,11 @@ use crate::role::projector::{self, Keeps};
 use crate::view::{MinuteView, OrderView, StockView, View};
 use crate::wire::{Alias, Subjects};
 
+/// Messages owed after which the view of stock is written at once. Many orders change one SKU, and
+/// each of them twice: with twice as many as elsewhere three lines over 10,000 SKUs went from 7,200 to
+/// 8,500 orders/s, and were in the views after 0.29 s instead of 0.25.
+const STOCK_MUCH: usize = 2 * Pace::MUCH;
+
 /// Starts every view, and what makes looking back fast.
 pub(super) async fn start_views<G: Gateway>(
     shared: Shared<'_, G>,
@@ -20,7 +25,8 @@ pub(super) async fn start_views<G: Gateway>(
 ) -> anyhow::Result<()> {
     let Paces { views, metrics, .. } = shared.0.pace;
     start_view::<OrderView, G>(shared, ("orders", views), group).await?;
-    start_view::<StockView, G>(shared, ("stock", views), group).await?;
+    let stock = Pace { much: STOCK_MUCH, ..views };
+    start_view::<StockView, G>(shared, ("stock", stock), group).await?;
     start_view::<MinuteView, G>(shared, ("metrics", metrics), group).await?;
     start_milestones(shared, group).await
 }

@@ -76,7 +76,7 @@ impl Projection for Copy {
         self.0.len()
     }
 
-    fn has_room(&self) -> bool {
+    fn has_room(&self, _pace: &Pace) -> bool {
         self.0.is_empty()
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tracing::Span;
 
 use crate::domain::{Sequence, Timestamp, TraceParent};
-use crate::engine::{Projection, ProjectionError, Taken};
+use crate::engine::{Pace, Projection, ProjectionError, Taken};
 use crate::port::Clock;
 use crate::telemetry::names::{self, attribute, operation};
 use crate::telemetry::{self, Kind, LINKS_MAX, Waiting, set, set_count};
@@ -143,8 +143,8 @@ impl<P: Projection, C: Clock> Projection for Watched<P, C> {
         self.projection.owed()
     }
 
-    fn has_room(&self) -> bool {
-        self.projection.has_room()
+    fn has_room(&self, pace: &Pace) -> bool {
+        self.projection.has_room(pace)
     }
 
     fn take(&mut self, limit: usize) -> Result<Taken, ProjectionError> {

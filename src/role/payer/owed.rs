@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::{OrderId, Retry, Sequence, Timestamp};
-use crate::engine::{Projection, ProjectionError, Reached, Taken};
+use crate::engine::{Pace, Projection, ProjectionError, Reached, Taken};
 use crate::port::Message;
 use crate::telemetry;
 use crate::view::owed::{Debt, Owed, OwedChange, change};
@@ -152,7 +152,7 @@ impl Projection for OwedProjection {
         self.changed.len()
     }
 
-    fn has_room(&self) -> bool {
+    fn has_room(&self, _pace: &Pace) -> bool {
         // Most of what is owed is settled before it is written; writing early would only cost.
         // What is written ahead of the position is settled again when the log is read again.
         true
