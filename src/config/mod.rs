@@ -131,7 +131,7 @@ pub struct CommitterConfig {
     /// SKUs whose stock one commit moves; with the commit itself at most 1,000 messages, the most
     /// that the server takes in a batch.
     pub skus_max: Bounded<100, 999>,
-    /// Commits between two snapshots.
+    /// Commits between two snapshots, unless their events are many.
     pub snapshot_every: Bounded<1, 10_000_000>,
     /// Commands that may wait.
     pub queue: Bounded<1, 1_000_000>,

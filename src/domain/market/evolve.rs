@@ -36,7 +36,7 @@ impl Market {
                 let order = Order::placed(at, record.body, e)
                     .ok_or_else(|| Misfit::new(record.event.kind(), "the lines do not add up"))?;
                 self.deadlines.insert((e.hold_until, e.order_id));
-                if self.orders.insert(e.order_id, order).is_some() {
+                if !self.orders.insert(e.order_id, order) {
                     return Err(Misfit::new(record.event.kind(), "placed before"));
                 }
                 self.memory.schedule(e.order_id.uuid(), e.order_id.made_at());
@@ -81,22 +81,27 @@ impl Market {
     }
 
     fn listed(&mut self, listed: &SkuListed) {
-        let item = self.items.entry(listed.sku.clone()).or_insert_with(|| Item {
-            name: listed.name.clone(),
-            price: listed.unit_price_minor,
-            currency: listed.currency,
-            per_order_max: None,
+        let SkuListed { sku, name, unit_price_minor, currency, per_order_max } = listed;
+        if let Some(item) = self.items.get_mut(sku) {
+            item.name = name.clone();
+            item.price = *unit_price_minor;
+            item.currency = *currency;
+            item.per_order_max = *per_order_max;
+            item.listed = true;
+            return;
+        }
+        let item = Item {
+            name: name.clone(),
+            price: *unit_price_minor,
+            currency: *currency,
+            per_order_max: *per_order_max,
             listed: true,
             stock: Stock::default(),
             changed: Sequence::START,
             ledger: Sequence::START,
             papers: std::collections::BTreeMap::new(),
-        });
-        item.name = listed.name.clone();
-        item.price = listed.unit_price_minor;
-        item.currency = listed.currency;
-        item.per_order_max = listed.per_order_max;
-        item.listed = true;
+        };
+        self.items.insert(sku.clone(), item);
     }
 
     fn item_mut(&mut self, event: &Event, sku: &Sku) -> Result<&mut Item, Misfit> {

@@ -1,11 +1,13 @@
 //! What is remembered of things that are over, and for how long.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Market;
+use super::shared::SharedMap;
 use crate::domain::order::Order;
 use crate::domain::{Address, CommandId, Fingerprint, OrderId, Refusal, Timestamp};
 
@@ -28,18 +30,25 @@ pub struct Settled {
 ///
 /// Orders are remembered by their own id and captures by their order; every other command is
 /// remembered by its command id.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Memory {
-    pub(super) commands: HashMap<CommandId, Settled>,
-    pub(super) rejections: HashMap<OrderId, Settled>,
-    #[serde(skip)]
-    buckets: BTreeMap<u64, Vec<Uuid>>,
+    pub(super) commands: SharedMap<CommandId, Settled>,
+    pub(super) rejections: SharedMap<OrderId, Settled>,
+    buckets: BTreeMap<u64, Arc<Vec<Uuid>>>,
 }
 
 impl Memory {
+    /// What a snapshot holds of it; when each is forgotten has to be scheduled.
+    pub(super) fn of(
+        commands: SharedMap<CommandId, Settled>,
+        rejections: SharedMap<OrderId, Settled>,
+    ) -> Self {
+        Self { commands, rejections, buckets: BTreeMap::new() }
+    }
+
     /// Has `id` forgotten once the window has passed it by.
     pub(super) fn schedule(&mut self, id: Uuid, made_at: Timestamp) {
-        self.buckets.entry(made_at.0 / BUCKET).or_default().push(id);
+        Arc::make_mut(self.buckets.entry(made_at.0 / BUCKET).or_default()).push(id);
     }
 }
 
@@ -59,7 +68,7 @@ impl Market {
             if horizon.0 / BUCKET <= *bucket.key() {
                 return;
             }
-            for id in bucket.remove() {
+            for id in bucket.remove().iter().copied() {
                 if let Ok(command_id) = CommandId::try_from(id) {
                     self.memory.commands.remove(&command_id);
                 }
@@ -81,9 +90,9 @@ impl Market {
     /// Files every remembered id under its hour again, after a snapshot was read.
     pub(super) fn reschedule(&mut self) {
         self.memory.buckets.clear();
-        let commands = self.memory.commands.keys().map(|id| (id.uuid(), id.made_at()));
-        let rejections = self.memory.rejections.keys().map(|id| (id.uuid(), id.made_at()));
-        let orders = self.orders.keys().map(|id| (id.uuid(), id.made_at()));
+        let commands = self.memory.commands.iter().map(|(id, _)| (id.uuid(), id.made_at()));
+        let rejections = self.memory.rejections.iter().map(|(id, _)| (id.uuid(), id.made_at()));
+        let orders = self.orders.iter().map(|(id, _)| (id.uuid(), id.made_at()));
         let ids: Vec<_> = commands.chain(rejections).chain(orders).collect();
         for (id, made_at) in ids {
             self.memory.schedule(id, made_at);

@@ -10,12 +10,13 @@ mod decide;
 mod evolve;
 mod memory;
 mod place;
+mod shared;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 mod warehouse;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -28,12 +29,13 @@ use super::{
     Address, Currency, OrderId, Policy, Price, Quantity, Sequence, Sku, Text, Timestamp, Token,
 };
 use memory::Memory;
+use shared::SharedMap;
 
 /// Everything that is true of one market at one place of its log.
 #[derive(Clone, Debug, Default)]
 pub struct Market {
-    items: HashMap<Sku, Item>,
-    orders: HashMap<OrderId, Order>,
+    items: SharedMap<Sku, Item>,
+    orders: SharedMap<OrderId, Order>,
     /// Placed orders by the moment their hold ends: the sweep reads it from the front.
     deadlines: BTreeSet<(Timestamp, OrderId)>,
     /// Ids that are closed but still remembered.
@@ -115,7 +117,13 @@ impl Market {
     /// How many orders still expect something.
     #[must_use]
     pub fn open_orders(&self) -> usize {
-        self.orders.values().filter(|order| !order.is_closed()).count()
+        self.orders.iter().filter(|(_, order)| !order.is_closed()).count()
+    }
+
+    /// How many orders are open or remembered.
+    #[must_use]
+    pub fn orders(&self) -> usize {
+        self.orders.len()
     }
 
     /// How many SKUs the commit under way has touched.

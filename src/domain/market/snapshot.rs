@@ -5,17 +5,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::memory::{Memory, Settled};
+use super::shared::SharedMap;
 use super::{Item, Market};
 use crate::domain::order::Order;
 use crate::domain::{CommandId, OrderId, Sequence, Sku};
 
-/// A market's state with everything in order, so that equal states are equal bytes.
-#[derive(Serialize, Deserialize)]
+/// A market's state, each part in order, so that equal states are equal bytes.
+#[derive(Deserialize)]
 struct Frozen {
-    items: BTreeMap<Sku, Item>,
-    orders: BTreeMap<OrderId, Order>,
-    commands: BTreeMap<CommandId, Settled>,
-    rejections: BTreeMap<OrderId, Settled>,
+    items: SharedMap<Sku, Item>,
+    orders: SharedMap<OrderId, Order>,
+    commands: SharedMap<CommandId, Settled>,
+    rejections: SharedMap<OrderId, Settled>,
+}
+
+/// The same, of a market that stays.
+#[derive(Serialize)]
+struct Freezing<'a> {
+    items: &'a SharedMap<Sku, Item>,
+    orders: &'a SharedMap<OrderId, Order>,
+    commands: &'a SharedMap<CommandId, Settled>,
+    rejections: &'a SharedMap<OrderId, Settled>,
 }
 
 impl Market {
@@ -25,13 +35,9 @@ impl Market {
     ///
     /// What the serializer says.
     pub fn freeze<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let frozen = Frozen {
-            items: self.items.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
-            orders: self.orders.iter().map(|(k, v)| (*k, v.clone())).collect(),
-            commands: self.memory.commands.iter().map(|(k, v)| (*k, v.clone())).collect(),
-            rejections: self.memory.rejections.iter().map(|(k, v)| (*k, v.clone())).collect(),
-        };
-        frozen.serialize(serializer)
+        let Self { items, orders, memory, .. } = self;
+        let Memory { commands, rejections, .. } = memory;
+        Freezing { items, orders, commands, rejections }.serialize(serializer)
     }
 
     /// Reads a state back.
@@ -40,15 +46,13 @@ impl Market {
     ///
     /// What the deserializer says. A snapshot is a cache: whoever gets an error folds the log.
     pub fn thaw<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let frozen = Frozen::deserialize(deserializer)?;
-        let deadlines: BTreeSet<_> =
-            frozen.orders.iter().filter_map(|(id, order)| Some((order.deadline()?, *id))).collect();
-        let mut memory = Memory::default();
-        memory.commands = frozen.commands.into_iter().collect();
-        memory.rejections = frozen.rejections.into_iter().collect();
+        let Frozen { items, orders, commands, rejections } = Frozen::deserialize(deserializer)?;
+        let deadline = |(id, order): (&OrderId, &Order)| Some((order.deadline()?, *id));
+        let deadlines: BTreeSet<_> = orders.iter().filter_map(deadline).collect();
+        let memory = Memory::of(commands, rejections);
         let mut market = Self {
-            items: frozen.items.into_iter().collect(),
-            orders: frozen.orders.into_iter().collect(),
+            items,
+            orders,
             deadlines,
             memory,
             touched: BTreeMap::new(),

@@ -8,10 +8,12 @@ use tracing::error;
 
 use super::draft::{Decided, Draft, Flight};
 use super::poison::failed;
+use super::rules::{Bounds, Rules};
 use super::turns::Turns;
+use super::unkept::Unkept;
 use super::watch::{Sent, Taken, oldest};
 use crate::domain::market::{LedgerEntry, Request, Verdict};
-use crate::domain::{Address, Market, OrderId, Policy, Recorded, Sequence, Source, Timestamp};
+use crate::domain::{Address, OrderId, Recorded, Sequence, Source, Timestamp};
 use crate::engine::{Error, Machine};
 use crate::port::{AnswerTo, Arrived, Batch, Clock, Committed, Message, Replies};
 use crate::wire::{
@@ -24,28 +26,6 @@ const SWEEP: Duration = Duration::from_millis(250);
 
 /// Orders that one look may expire, so that a mass expiry leaves room for buyers.
 const SWEPT_AT_ONCE: usize = 200;
-
-/// How large a commit may become.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// Commands.
-    pub commands: usize,
-    /// Bytes of the commit before it is packed. It may be that nothing in it can be packed
-    /// tighter, and a message of the log has at most 256 KiB.
-    pub bytes: usize,
-    /// SKUs whose stock it moves, each of which may need a ledger entry.
-    pub skus: usize,
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Self { commands: 500, bytes: 240 * 1024, skus: 500 }
-    }
-}
-
-/// How a request is decided; [`Market::decide`] everywhere but in tests of what happens when it
-/// fails.
-pub type Decide = fn(&Market, &Request, Timestamp, &Policy) -> Verdict;
 
 /// The machine that the engine drives.
 pub struct Committer<C, R> {
@@ -62,19 +42,8 @@ pub struct Committer<C, R> {
     clock: C,
     replies: R,
     snapshots: Option<tokio::sync::mpsc::Sender<Snapshot>>,
-}
-
-/// What a committer goes by.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    /// What the shop has set.
-    pub policy: Policy,
-    /// How large a commit may become.
-    pub bounds: Bounds,
-    /// How a request is decided.
-    pub decide: Decide,
-    /// A snapshot is taken each time this many commits were made.
-    pub snapshot_every: u64,
+    /// What a start would have to fold again.
+    unkept: Unkept,
 }
 
 impl<C: Clock, R: Replies> Committer<C, R> {
@@ -98,6 +67,7 @@ impl<C: Clock, R: Replies> Committer<C, R> {
             clock,
             replies,
             snapshots,
+            unkept: Unkept::default(),
         }
     }
 
@@ -311,9 +281,12 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
         let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         let chain = Chain::after(&head, Hash::of(&payload), sequence, count);
         let batch = self.batch(payload, head.number, &entries);
-        let due = self.snapshots.is_some()
-            && head.number.checked_rem(self.rules.snapshot_every) == Some(0);
-        let snapshot = due.then(|| Snapshot { chain, market: self.state.market.clone() });
+        self.unkept.note(draft.commit.events());
+        let due = self.snapshots.is_some() && self.unkept.is_due(&self.rules, &self.state.market);
+        let snapshot = due.then(|| {
+            self.unkept = Unkept::default();
+            Snapshot { chain, market: self.state.market.clone() }
+        });
         let sent =
             Sent::now(draft.tally, head.number, draft.decided.iter().map(|decided| &decided.taken));
         oldest(draft.decided.first().map(|decided| &decided.taken), || self.clock.now());

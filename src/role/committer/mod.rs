@@ -11,17 +11,20 @@ mod machine;
 mod open;
 mod poison;
 mod prove;
+mod rules;
 mod run;
 mod state;
 mod steady;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod unkept;
 mod watch;
 
 pub use fit::CannotAct;
-pub use machine::{Bounds, Committer, Decide, Rules};
+pub use machine::Committer;
 pub use open::{open, open_behind};
 pub use prove::prove_snapshot;
+pub use rules::{Bounds, Decide, Rules};
 pub use run::{Ports, Settings, run};
 pub use state::{keep_closing, load, read_to_end};

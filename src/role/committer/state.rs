@@ -1,5 +1,6 @@
 //! The state a committer starts from: the last snapshot and the log behind it.
 
+use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
 use crate::domain::{Follows, Sequence, Text};
@@ -14,13 +15,18 @@ pub(super) const NAME: &str = "market";
 pub async fn load(snapshots: &impl Snapshots) -> Snapshot {
     match snapshots.load(NAME).await {
         Ok(None) => Snapshot::default(),
-        Ok(Some(bytes)) => match Snapshot::decode(&bytes) {
-            Ok(snapshot) => {
+        // Reading a large state takes long enough to keep others waiting.
+        Ok(Some(bytes)) => match spawn_blocking(move || Snapshot::decode(&bytes)).await {
+            Ok(Ok(snapshot)) => {
                 info!(number = snapshot.chain.number, "going on from a snapshot");
                 snapshot
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 info!(%error, "folding the log from its start");
+                Snapshot::default()
+            }
+            Err(error) => {
+                warn!(%error, "folding the log from its start");
                 Snapshot::default()
             }
         },
