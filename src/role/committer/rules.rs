@@ -17,7 +17,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { commands: 500, bytes: 240 * 1024, skus: 500 }
+        Self { commands: 500, bytes: 240 * 1024, skus: 700 }
     }
 }
 
