@@ -4,6 +4,7 @@ mod at;
 mod attention;
 mod backup;
 mod bench;
+mod builder;
 mod checkpoint;
 mod codes;
 mod dev;

@@ -1,30 +1,15 @@
 //! What follows from a log that came back: its views, and what the provider says of its money.
 
-use std::time::Duration;
-
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
 
-use super::codes::Code;
+use super::builder::{Builder, until_whole};
 use super::failure::Failure;
 use super::output::{Format, say};
-use super::progress::Progress;
 use super::reconcile;
 use super::session::{Connected, Session};
-use crate::engine::{Ended, Pace};
 use crate::nats::JsLog;
-use crate::port::{Clock, ReadError, SystemClock};
 use crate::role::follow::Hub;
-use crate::role::rebuild::build;
-use crate::run::{bucket_output, keeps};
 use crate::view::{MinuteView, OrderView, StockView, View};
-
-/// Time between two looks at how far a view is.
-const LOOK: Duration = Duration::from_millis(50);
-
-/// The time between two batches of a view that nobody reads yet: keys that change again are written
-/// once.
-const PACE: Duration = Duration::from_millis(100);
 
 /// Builds every view, so that whoever opens the market shows it as it was.
 ///
@@ -45,39 +30,10 @@ async fn built<V: View>(
 ) -> Result<(), Failure> {
     let live = connected.aliases().await?.live(view).await.map_err(anyhow::Error::from)?;
     let bucket = live.alias.bucket;
-    let output = bucket_output(connected.bucket_log(&bucket).await?, &bucket, Pace::steady(PACE));
-    let (stop, reader) = (CancellationToken::new(), connected.reader(bucket).await?);
-    let end = events.last().await.map_err(anyhow::Error::from)?;
-    let mut progress = Progress::new(format, ("building", "sequences"), end.0)?;
-    let keeps = keeps(connected.orders_kept);
-    let mut building =
-        Box::pin(build::<V, _>(view, events, (&output, keeps), || SystemClock.now(), &stop));
-    let watching = async {
-        loop {
-            let reached = reader.position().await?;
-            progress.reach(reached.0.min(end.0));
-            if end <= reached {
-                return Ok::<_, ReadError>(());
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    };
-    let early = tokio::select! {
-        ended = &mut building => Some(ended),
-        watched = watching => {
-            watched.map_err(anyhow::Error::from)?;
-            None
-        }
-    };
-    progress.end();
-    stop.cancel();
-    let ended = if let Some(ended) = early { ended } else { building.await };
-    match ended.map_err(anyhow::Error::from)? {
-        Ended::Drained => Ok(()),
-        Ended::Aborted | Ended::Superseded | Ended::Lost => {
-            Err(Failure::new(Code::ViewElsewhere, format!("somebody else writes the view {view}")))
-        }
-    }
+    let reader = connected.reader(bucket.clone()).await?;
+    let mut builder = Builder::begin::<V>(connected, events, (view, &bucket)).await?;
+    builder.during(until_whole(&reader, events, format)).await?;
+    builder.end_undisturbed().await
 }
 
 /// What the provider says of the money in a restored log.

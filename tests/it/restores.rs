@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kassa::domain::Sequence;
-use kassa::nats::Intake;
 use kassa::nats::provision::restoring::{is_restoring, messages};
-use kassa::port::{Commands, Log, Unanswered};
+use kassa::nats::{Intake, JsLog};
+use kassa::port::{Batch, Commands, Log, Message, Unanswered};
 use kassa::run::Role;
 use kassa::view::{OrderView, StockView};
-use kassa::wire::{OutcomeKind, Subjects};
+use kassa::wire::{OutcomeKind, Position, Subjects};
 
 use crate::support::buyers::Buyer;
 use crate::support::nats::Nats;
 use crate::support::paying::retry_after;
+use crate::support::proxy::{Act, Passing, Proxy};
 use crate::support::shop::Shop;
 use crate::support::truth::{Truth, holds, reflected, values};
 use crate::support::typed::{fails, set_out, typed};
@@ -290,6 +291,55 @@ async fn whoever_applies_streams_opens_no_market_that_is_being_restored() {
     assert!(is_restoring(&connection, "KASSA_MAIN_EVENTS").await.unwrap());
     let said = fails(&nats.url(), &["run"]).await;
     assert!(said.contains("KASSA-RESTORING"), "{said}");
+}
+
+/// Takes a bucket over from whoever writes it, and is never heard of again.
+async fn take_over(nats: &Nats, bucket: &str) {
+    let connection = nats.connect("another").await;
+    let log = JsLog::open(&connection, Subjects::bucket_stream(bucket)).await.unwrap();
+    let subject = Subjects::position_key(bucket);
+    let last = log.last(&subject).await.unwrap().unwrap();
+    let position = Position::decode(&last.payload).unwrap();
+    let (epoch, nonce) = (position.epoch + 1, "another".to_owned());
+    let payload = Position { epoch, nonce, ..position }.encode();
+    let claim = Message { subject, payload, expected: Some(last.sequence), ..Message::default() };
+    log.commit(&Batch { messages: vec![claim], expected_end: None }).await.unwrap();
+}
+
+/// Nobody writes the view any more then: whoever looked at it alone would look for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restore_whose_view_is_taken_over_ends_and_is_ended_by_typing_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("backup");
+    let dir = dir.to_str().unwrap();
+    let shop = Shop::on_one_node().await;
+    let roles = shop.start(&[Role::Committer]).await;
+    let client = shop.client().await;
+    shop.fill(&client, 2, 10).await;
+    Buyer::of(&[0, 1]).insist(&client).await;
+    typed(&shop.nats.url(), &["backup", dir]).await;
+    roles.stop(PROGRESS).await;
+
+    let fresh = Nats::one().await;
+    let wire = Proxy::before(&fresh.url()).await;
+    // The claim of the bucket has passed; this is the first batch with orders in it.
+    let is_built = |passing: &Passing<'_>| {
+        passing.is_under("$KV.kassa_main_orders") && passing.holds("Nats-Batch-Id")
+    };
+    let built = wire.once(is_built, Act::Stall, || {});
+    let taken_over = async {
+        built.await.unwrap();
+        take_over(&fresh, "kassa_main_orders").await;
+        wire.let_go();
+    };
+    let (url, restore) = (wire.url(), ["restore", dir, "--replicas", "1"]);
+    let (said, ()) = tokio::join!(fails(&url, &restore), taken_over);
+    assert!(said.contains("KASSA-VIEW-ELSEWHERE"), "{said}");
+    assert!(said.contains("somebody else writes kassa_main_orders"), "{said}");
+    let looks = fresh.connect("looks").await;
+    assert!(is_restoring(&looks, "KASSA_MAIN_EVENTS").await.unwrap(), "nobody sells yet");
+    assert_eq!(typed(&fresh.url(), &restore).await["orders"], 1);
+    assert!(!is_restoring(&looks, "KASSA_MAIN_EVENTS").await.unwrap());
 }
 
 /// One byte in the middle is another one.

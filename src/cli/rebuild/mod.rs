@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
 
 use super::codes::Code;
 use super::failure::Failure;
@@ -207,18 +206,13 @@ async fn rebuilt<V: View>(
     (arguments, format): (&RebuildArguments, Format),
 ) -> Result<Rebuilt, Failure> {
     let site = Site::prepare(connected, arguments.view.name(), format).await?;
-    let stop = CancellationToken::new();
-    let mut task = site.build::<V>(&stop);
-    let mut done = tokio::select! {
-        done = site.work::<V>(arguments.diff) => done?,
-        ended = &mut task => return Err(site.ended_early(ended)),
-    };
+    let mut builder = site.build::<V>().await?;
+    let mut done = builder.during(Box::pin(site.work::<V>(arguments.diff))).await?;
     if arguments.swap {
         site.swap().await?;
         done.swapped = true;
     }
-    stop.cancel();
-    task.await.map_err(anyhow::Error::from)?.map_err(anyhow::Error::from)?;
+    builder.end().await?;
     Ok(done)
 }
 

@@ -2,28 +2,23 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Rebuilt;
+use crate::cli::builder::{Builder, LOOK, until_whole};
 use crate::cli::codes::Code;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Format, say};
-use crate::cli::progress::Progress;
 use crate::cli::session::Connected;
 use crate::domain::Sequence;
-use crate::engine::{Aliases, Candidate, Ended, Error, Live, Output, Pace, ViewReader};
+use crate::engine::{Aliases, Candidate, Live, ViewReader};
 use crate::nats::provision::empty;
 use crate::nats::{JsLog, KvLease};
 use crate::port::{Clock, Log, SystemClock};
 use crate::role::follow::Hub;
-use crate::role::rebuild::{Compared, Comparison, build, causes};
-use crate::run::{bucket_output, keeps};
+use crate::role::rebuild::{Compared, Comparison, causes};
 use crate::view::View;
 use crate::wire::{Building, LOGIC};
-
-/// Time between two looks at how far it is.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// How long the projector may take to go where the alias points. It notices at once; a standby
 /// takes over within a lease.
@@ -32,10 +27,6 @@ const HANDOVER: Duration = Duration::from_secs(10);
 /// How long somebody who was killed at the same work is waited for: a lease lasts three seconds,
 /// and a busy server is late to end it.
 const KILLED: Duration = Duration::from_secs(10);
-
-/// The time between two batches: as a busy view has it, so that keys that change again are
-/// written once.
-const PACE: Duration = Duration::from_millis(100);
 
 /// Does `work` on a view while nobody else does: two who build, swap or drop at the same time
 /// would take each other's bucket away.
@@ -73,7 +64,6 @@ pub(super) struct Site<'a> {
     live: Live,
     bucket: String,
     events: Hub<JsLog>,
-    output: Output<JsLog>,
     begun: Instant,
     format: Format,
 }
@@ -96,43 +86,19 @@ impl<'a> Site<'a> {
             empty(connection, &bucket).await.map_err(anyhow::Error::from)?;
             aliases.note(view, &half).await.map_err(anyhow::Error::from)?;
         }
-        let log = connected.bucket_log(&bucket).await?;
         let events = Hub::start(connected.events().await?, subjects.commit());
-        let output = bucket_output(log, &bucket, Pace::steady(PACE));
         let begun = Instant::now();
-        Ok(Self { connected, view, aliases, live, bucket, events, output, begun, format })
+        Ok(Self { connected, view, aliases, live, bucket, events, begun, format })
     }
 
-    pub(super) fn build<V: View>(
-        &self,
-        stop: &CancellationToken,
-    ) -> JoinHandle<Result<Ended, Error>> {
-        let (view, stop) = (self.view, stop.clone());
-        let (events, output) = (self.events.clone(), self.output.clone());
-        let keeps = keeps(self.connected.orders_kept);
-        tokio::spawn(async move {
-            build::<V, _>(view, &events, (&output, keeps), || SystemClock.now(), &stop).await
-        })
-    }
-
-    pub(super) fn ended_early(
-        &self,
-        ended: Result<Result<Ended, Error>, tokio::task::JoinError>,
-    ) -> Failure {
-        match ended {
-            Ok(Ok(_)) => {
-                let what = format!("somebody else writes {}", self.bucket);
-                Failure::new(Code::ViewElsewhere, what)
-            }
-            Ok(Err(error)) => anyhow::Error::from(error).into(),
-            Err(error) => anyhow::Error::from(error).into(),
-        }
+    pub(super) async fn build<V: View>(&self) -> Result<Builder, Failure> {
+        Builder::begin::<V>(self.connected, &self.events, (self.view, &self.bucket)).await
     }
 
     /// Waits until it is whole, and holds it against the live one.
     pub(super) async fn work<V: View>(&self, diff: bool) -> Result<Rebuilt, Failure> {
         let rebuilt = self.connected.reader(self.bucket.clone()).await?;
-        let event_seq = self.caught_up(&rebuilt).await?;
+        let event_seq = until_whole(&rebuilt, &self.events, self.format).await?;
         let (bucket, logic) = (self.bucket.clone(), LOGIC.to_owned());
         let whole = Building { bucket, logic, whole: true };
         self.aliases.note(self.view, &whole).await.map_err(anyhow::Error::from)?;
@@ -148,20 +114,6 @@ impl<'a> Site<'a> {
             compared,
             swapped: false,
         })
-    }
-
-    async fn caught_up(&self, rebuilt: &ViewReader<JsLog>) -> Result<Sequence, Failure> {
-        let end = self.events.last().await.map_err(anyhow::Error::from)?;
-        let mut progress = Progress::new(self.format, ("building", "sequences"), end.0)?;
-        loop {
-            let reached = rebuilt.position().await.map_err(anyhow::Error::from)?;
-            progress.reach(reached.0.min(end.0));
-            if end <= reached {
-                progress.end();
-                return Ok(reached);
-            }
-            tokio::time::sleep(LOOK).await;
-        }
     }
 
     async fn compare<V: View>(
