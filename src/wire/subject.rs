@@ -1,70 +1,16 @@
 //! Subjects, streams and buckets of one market: the only place where they are spelled.
 
+mod bucket;
 mod filter;
+mod market;
 mod segment;
 mod template;
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
-
-use crate::domain::{CommandKind, OrderId, Sku, Source, Token};
+use crate::domain::{CommandKind, Sku, Source};
 use crate::view::owed::Debt;
 
-/// The name of a market.
-///
-/// Invariant: 1 to [`MarketName::CHARS_MAX`] of `a-z 0-9`, so that its upper case, which streams
-/// carry, is as unique as itself.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "SmolStr")]
-pub struct MarketName(SmolStr);
-
-impl MarketName {
-    /// Leaves room for the longest stream name around it.
-    pub const CHARS_MAX: usize = 32;
-
-    /// The name itself.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// A market name with something in it that may not be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a market is named by 1 to {} of a-z 0-9, not {found:?}", MarketName::CHARS_MAX)]
-pub struct InvalidMarketName {
-    found: String,
-}
-
-impl TryFrom<SmolStr> for MarketName {
-    type Error = InvalidMarketName;
-
-    fn try_from(name: SmolStr) -> Result<Self, InvalidMarketName> {
-        let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-        if (1..=Self::CHARS_MAX).contains(&name.len()) && name.bytes().all(legal) {
-            Ok(Self(name))
-        } else {
-            Err(InvalidMarketName { found: name.to_string() })
-        }
-    }
-}
-
-impl FromStr for MarketName {
-    type Err = InvalidMarketName;
-
-    fn from_str(name: &str) -> Result<Self, InvalidMarketName> {
-        SmolStr::new(name).try_into()
-    }
-}
-
-impl fmt::Display for MarketName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+pub(crate) use bucket::POSITION_KEY;
+pub use market::{InvalidMarketName, MarketName};
 
 /// Spells every name of one market.
 #[derive(Clone, Debug)]
@@ -97,50 +43,6 @@ impl Subjects {
     #[must_use]
     pub fn stream(&self, word: &str) -> String {
         format!("KASSA_{}_{word}", self.market.as_str().to_ascii_uppercase())
-    }
-
-    /// A bucket of this market: `orders`, `stock`, `payer`, `metrics`, `snapshots`.
-    #[must_use]
-    pub fn bucket(&self, view: &str) -> String {
-        format!("kassa_{}_{view}", self.market)
-    }
-
-    /// The bucket of a view that was built for the n-th time: its own, and the one beside it, by
-    /// turns. So whoever may read a view can be told which two buckets that takes.
-    #[must_use]
-    pub fn generation(&self, view: &str, generation: u32) -> String {
-        let bucket = self.bucket(view);
-        if generation.is_multiple_of(2) && 0 < generation { format!("{bucket}_2") } else { bucket }
-    }
-
-    /// The bucket that says which bucket each view is read from.
-    #[must_use]
-    pub fn aliases(&self) -> String {
-        self.bucket("views")
-    }
-
-    /// The bucket in which every market keeps its leases.
-    #[must_use]
-    pub const fn lease_bucket() -> &'static str {
-        "kassa_leases"
-    }
-
-    /// The key of one single-active role in the lease bucket.
-    #[must_use]
-    pub fn lease_key(&self, role: &str) -> String {
-        format!("{}.{role}", self.market)
-    }
-
-    /// The stream behind a bucket.
-    #[must_use]
-    pub fn bucket_stream(bucket: &str) -> String {
-        format!("KV_{bucket}")
-    }
-
-    /// The subject of a key of a bucket.
-    #[must_use]
-    pub fn bucket_key(bucket: &str, key: &str) -> String {
-        format!("$KV.{bucket}.{key}")
     }
 
     /// Where commits go.
@@ -307,49 +209,6 @@ impl Subjects {
     pub fn attention_position(&self) -> String {
         self.attention("_position", "attention")
     }
-
-    /// The key of something that a provider told, in the bucket of what was told.
-    #[must_use]
-    pub fn webhook_key(connector: &Token, event: &Token) -> String {
-        format!("{connector}.{event}")
-    }
-
-    /// The key under which a payer shows, in its bucket, how it gets on with a provider.
-    #[must_use]
-    pub fn connector_key(connector: &Token) -> String {
-        format!("_connector.{connector}")
-    }
-
-    /// Every such key.
-    #[must_use]
-    pub const fn every_connector() -> &'static str {
-        // A wildcard stands for a whole token of a subject, so the keys share none.
-        "_connector.*"
-    }
-
-    /// The key of an order in its bucket.
-    #[must_use]
-    pub fn order_key(order_id: OrderId) -> String {
-        order_id.to_string()
-    }
-}
-
-/// The key under which every bucket keeps the position of its writer.
-pub(crate) const POSITION_KEY: &str = "_position";
-
-impl Subjects {
-    /// Whether a key holds something about its bucket's writer: the position, and what else it
-    /// shows of itself.
-    #[must_use]
-    pub fn is_about_writer(key: &str) -> bool {
-        key.starts_with('_')
-    }
-
-    /// The subject of the position in a bucket.
-    #[must_use]
-    pub fn position_key(bucket: &str) -> String {
-        Self::bucket_key(bucket, POSITION_KEY)
-    }
 }
 
 #[cfg(test)]
@@ -369,7 +228,6 @@ mod tests {
         assert_eq!(s.stock(&"MUG-01".parse().unwrap()), "kassa.main.evt.stock.MUG-01");
         assert_eq!(s.sku_of("kassa.main.evt.stock.MUG-01"), Some("MUG-01"));
         assert_eq!(s.stream("EVENTS"), "KASSA_MAIN_EVENTS");
-        assert_eq!(s.bucket("orders"), "kassa_main_orders");
         assert_eq!(
             Subjects::parts_of_command("kassa.main.cmd.web.order.place"),
             Some(("web", "order", "place"))
@@ -390,12 +248,5 @@ mod tests {
         assert!(!may("$JS.API.STREAM.DELETE.KASSA_MAIN_EVENTS"));
         assert!(!may("_INBOX.>"));
         assert!(!may("_INBOX.a b") && !may(""));
-    }
-
-    #[test]
-    fn a_market_cannot_be_two_streams() {
-        for bad in ["", "Main", "eu-west", "a.b", &"x".repeat(33)] {
-            assert!(bad.parse::<MarketName>().is_err(), "{bad:?}");
-        }
     }
 }
