@@ -94,6 +94,8 @@ codes! {
         "check the id; what was placed a moment ago may not be in the view yet (--at-least)";
     ViewBehind = "KASSA-VIEW-BEHIND", UNAVAILABLE,
         "wait, or look whether a projector runs: `kassa doctor`";
+    FollowerBehind = "KASSA-FOLLOWER-BEHIND", UNAVAILABLE,
+        "wait, or run the role that is behind, then drop the stream again";
     ViewDiffers = "KASSA-VIEW-DIFFERS", CHECK_FAILED,
         "have readers read the new one: `kassa rebuild VIEW --swap`";
     ViewElsewhere = "KASSA-VIEW-ELSEWHERE", CONFLICT,

@@ -8,15 +8,31 @@ use kassa::domain::Sequence;
 use kassa::nats::{JsLog, segments};
 use kassa::port::Log;
 use kassa::run::Role;
+use serde_json::Value;
 
 use crate::support::buyers::{Buyer, Crowd};
 use crate::support::nats::Nats;
 use crate::support::shop::Shop;
-use crate::support::truth::prove;
-use crate::support::typed::{fails, set_out, typed};
+use crate::support::truth::{prove, reflected};
+use crate::support::typed::{fails, set_out, tried, typed};
 use crate::support::{PROGRESS, eventually};
 
 const FIRST: &str = "KASSA_MAIN_EVENTS";
+
+/// Those who begin at the first commit: nothing is dropped before they have read it.
+const ROLES: [Role; 4] = [Role::Committer, Role::Payer, Role::Projector, Role::Attention];
+
+/// What becomes of dropping a stream, once everybody who follows the log is past it.
+async fn dropped(url: &str, stream: &str, with: &[&str]) -> Result<Value, String> {
+    let arguments = [&["log", "drop", stream], with].concat();
+    eventually("followers that are past it", PROGRESS, async || {
+        match tried(url, &arguments).await {
+            Err(said) if said.contains("KASSA-FOLLOWER-BEHIND") => None,
+            tried => Some(tried),
+        }
+    })
+    .await
+}
 
 /// The archives in a folder, in their order.
 fn archives(dir: &Path) -> Vec<PathBuf> {
@@ -39,7 +55,7 @@ async fn lives_on(nats: Nats) {
         all
     };
     let mut shop = Shop::on(nats).await;
-    let roles = shop.start(&[Role::Committer, Role::Payer, Role::Projector]).await;
+    let roles = shop.start(&ROLES).await;
     let client = shop.client().await;
     shop.fill(&client, 2, 100_000).await;
     let early = Buyer::of(&[0, 1]);
@@ -66,10 +82,10 @@ async fn lives_on(nats: Nats) {
     let written =
         fails(&url, &["log", "drop", "KASSA_MAIN_EVENTS_3", "--archive", &dir_named]).await;
     assert!(written.contains("KASSA-LOG-PART") && written.contains("is written"), "{written}");
-    let unasked = fails(&url, &["log", "drop", FIRST, "--archive", &dir_named]).await;
+    let unasked = dropped(&url, FIRST, &["--archive", &dir_named]).await.unwrap_err();
     assert!(unasked.contains("--yes"), "{unasked}");
     for stream in [FIRST, "KASSA_MAIN_EVENTS_2"] {
-        let dropped = typed(&url, &["log", "drop", stream, "--archive", &dir_named, "--yes"]).await;
+        let dropped = dropped(&url, stream, &["--archive", &dir_named, "--yes"]).await.unwrap();
         assert_eq!(dropped["stream"], stream);
     }
     crowd.more(50, PROGRESS).await;
@@ -80,7 +96,12 @@ async fn lives_on(nats: Nats) {
     // Without the folder it is said what is missing; with it, nothing is.
     let id = early.order_id.to_string();
     let to = left[0].first.0 - 1;
-    for arguments in [["verify"].as_slice(), &["events", "history", &id], &["at", "7", "summary"]] {
+    for arguments in [
+        ["verify"].as_slice(),
+        &["events", "history", &id],
+        &["at", "7", "summary"],
+        &["run", "verifier"],
+    ] {
         let said = fails(&url, arguments).await;
         let missing = format!("sequences 1 to {to} of the log");
         assert!(said.contains("KASSA-LOG-MISSING"), "{said}");
@@ -181,7 +202,7 @@ async fn a_stream_whose_copy_is_no_copy_is_not_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().to_str().unwrap();
     let shop = Shop::on_one_node().await;
-    let roles = shop.start(&[Role::Committer, Role::Projector]).await;
+    let roles = shop.start(&ROLES).await;
     let client = shop.client().await;
     shop.fill(&client, 2, 10).await;
     let url = shop.nats.url();
@@ -201,15 +222,62 @@ async fn a_stream_whose_copy_is_no_copy_is_not_dropped() {
         typed(&url, &["log", "archive", "--into", dir]).await;
         let file = archives(folder.path()).pop().unwrap();
         damage(&file);
-        let said = eventually("views that are past it", PROGRESS, async || {
-            let said = fails(&url, &["log", "drop", FIRST, "--archive", dir, "--yes"]).await;
-            (!said.contains("KASSA-VIEW-BEHIND")).then_some(said)
-        });
-        let said = said.await;
+        let said = dropped(&url, FIRST, &["--archive", dir, "--yes"]).await.unwrap_err();
         assert!(said.contains(code), "{code}: {said}");
         let _ = std::fs::remove_file(file);
     }
     let events = JsLog::open(&shop.connect("looks").await, FIRST.to_owned()).await.unwrap();
     assert!(Sequence::START < events.end().await.unwrap(), "it is still there");
     roles.stop(PROGRESS).await;
+}
+
+/// Somebody who is away has read less than those who are there, and what it has not read is not
+/// taken away from it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_a_follower_still_has_to_read_is_not_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    let shop = Shop::on_one_node().await;
+    let others = shop.start(&[Role::Committer, Role::Projector, Role::Attention]).await;
+    let (payer, feed) = (shop.start(&[Role::Payer]).await, shop.start(&[Role::Feed]).await);
+    let client = shop.client().await;
+    shop.fill(&client, 1, 10).await;
+    Buyer::of(&[0]).insist(&client).await;
+    let begun = shop.events().await.last(&shop.subjects.commit()).await.unwrap().unwrap().sequence;
+    reflected(&shop.bucket("payer").await, &shop.subjects.bucket("payer"), begun).await;
+    let feeds = shop.log("FEED").await;
+    let position = shop.subjects.feed_position();
+    eventually("a feed", PROGRESS, async || feeds.last(&position).await.unwrap()).await;
+    payer.stop(PROGRESS).await;
+    feed.stop(PROGRESS).await;
+    // Nobody takes the money of this one yet.
+    Buyer::of(&[0]).insist(&client).await;
+    let url = shop.nats.url();
+    typed(&url, &["log", "roll"]).await;
+    typed(&url, &["log", "archive", "--into", dir]).await;
+    let end = segments(&shop.connect("looks").await, &shop.subjects).await.unwrap()[0].last;
+
+    let refused = async |behind: &[&str]| {
+        let drop = ["log", "drop", FIRST, "--archive", dir, "--yes"];
+        let said = eventually("only who is away is behind", PROGRESS, async || {
+            let said = fails(&url, &drop).await;
+            (said.matches(" is at ").count() == behind.len()).then_some(said)
+        });
+        let said = said.await;
+        assert!(
+            said.contains(&format!("{FIRST} ends at {end}, and {} is at ", behind[0])),
+            "{said}"
+        );
+        assert!(behind.iter().all(|name| said.contains(&format!("{name} is at "))), "{said}");
+        assert!(said.contains("KASSA-FOLLOWER-BEHIND"), "{said}");
+    };
+    refused(&["the payer", "the feed"]).await;
+    let payer = shop.start(&[Role::Payer]).await;
+    refused(&["the feed"]).await;
+    let feed = shop.start(&[Role::Feed]).await;
+    let dropped = dropped(&url, FIRST, &["--archive", dir, "--yes"]).await.unwrap();
+    assert_eq!(dropped["last"], end.0);
+    for roles in [payer, feed, others] {
+        roles.stop(PROGRESS).await;
+    }
 }

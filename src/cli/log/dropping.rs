@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::all;
 use super::archive::{folder, prove};
+use super::followers::{behind, followers};
 use crate::cli::codes::Code;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Show, pairs, say};
@@ -42,9 +43,6 @@ struct Dropped {
     digest: String,
 }
 
-/// Views whose projector reads what comes behind its position.
-const VIEWS: [&str; 3] = ["orders", "stock", "metrics"];
-
 pub(super) async fn drop_stream(
     session: &Session,
     arguments: &DropArguments,
@@ -52,7 +50,7 @@ pub(super) async fn drop_stream(
     let dir = folder(session, arguments.archive.as_deref())?;
     let connected = session.connect().await?;
     let segment = droppable(&connected, &arguments.stream).await?;
-    behind_it(&connected, segment.last).await?;
+    behind_it(&connected, &segment).await?;
     let copied = prove(session, &connected, (&dir, &segment)).await?;
     let Segment { stream, first, last, messages, bytes, .. } = segment.clone();
     let server = connected.connection.server().name;
@@ -97,17 +95,15 @@ async fn droppable(connected: &Connected, stream: &str) -> Result<Segment, Failu
 }
 
 /// Nobody who follows the log still has to read in it.
-async fn behind_it(connected: &Connected, last: Sequence) -> Result<(), Failure> {
-    for view in VIEWS {
-        let reader = connected.view(view).await?;
-        let reached = reader.position().await.map_err(anyhow::Error::from)?;
-        // The last message of a closed stream is an opening, which every view comes to.
-        if reached < last {
-            let what = format!("the view of {view} is at {reached}, the stream ends at {last}");
-            return Err(Failure::new(Code::ViewBehind, what));
+async fn behind_it(connected: &Connected, segment: &Segment) -> Result<(), Failure> {
+    let Segment { stream, last, .. } = segment;
+    match behind(&followers(connected).await?, *last) {
+        Some(behind) => {
+            let what = format!("{stream} ends at {last}, and {behind}");
+            Err(Failure::new(Code::FollowerBehind, what))
         }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Asks, when somebody is there to be asked.

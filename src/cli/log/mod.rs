@@ -2,6 +2,7 @@
 
 mod archive;
 mod dropping;
+mod followers;
 mod roll;
 
 use std::path::Path;

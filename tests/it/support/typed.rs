@@ -1,6 +1,6 @@
 //! Commands as somebody types them beside a shop.
 
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -15,26 +15,37 @@ fn kassa(url: &str, arguments: &[&str]) -> Command {
     command
 }
 
+async fn ended(url: &str, arguments: &[&str]) -> Output {
+    let output = tokio::time::timeout(PATIENCE, kassa(url, arguments).output());
+    output.await.unwrap().unwrap()
+}
+
 /// What a command prints, which has to work.
 pub(crate) async fn typed(url: &str, arguments: &[&str]) -> Value {
-    let output = tokio::time::timeout(PATIENCE, kassa(url, arguments).output());
-    let output = output.await.unwrap().unwrap();
+    let output = ended(url, arguments).await;
     assert!(output.status.success(), "{arguments:?}: {output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
+/// What a command prints when it works, and what it says when it does not.
+pub(crate) async fn tried(url: &str, arguments: &[&str]) -> Result<Value, String> {
+    let output = ended(url, arguments).await;
+    match output.status.success() {
+        true => Ok(serde_json::from_slice(&output.stdout).unwrap()),
+        false => Err(String::from_utf8(output.stderr).unwrap()),
+    }
+}
+
 /// What a command says beside what it prints, when it works.
 pub(crate) async fn said(url: &str, arguments: &[&str]) -> String {
-    let output = tokio::time::timeout(PATIENCE, kassa(url, arguments).output());
-    let output = output.await.unwrap().unwrap();
+    let output = ended(url, arguments).await;
     assert!(output.status.success(), "{arguments:?}: {output:?}");
     String::from_utf8(output.stderr).unwrap()
 }
 
 /// What a command says that must not work.
 pub(crate) async fn fails(url: &str, arguments: &[&str]) -> String {
-    let output = tokio::time::timeout(PATIENCE, kassa(url, arguments).output());
-    let output = output.await.unwrap().unwrap();
+    let output = ended(url, arguments).await;
     assert!(!output.status.success(), "{arguments:?}: {output:?}");
     String::from_utf8(output.stderr).unwrap()
 }
