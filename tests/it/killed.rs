@@ -1,61 +1,18 @@
 //! What is typed is killed at the worst moments, and typed again.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kassa::nats::provision::restoring::is_restoring;
 use kassa::run::Role;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
 use crate::support::PROGRESS;
 use crate::support::buyers::{Answer, Crowd};
 use crate::support::nats::Nats;
-use crate::support::proxy::{Act, Passing, Proxy};
+use crate::support::proxy::Act;
 use crate::support::shop::Shop;
-use crate::support::typed::{fails, set_out, typed};
+use crate::support::typed::{fails, is, killed_at, set_out, typed, under};
 
 const ROLES: [Role; 3] = [Role::Committer, Role::Payer, Role::Projector];
-
-/// Types a command, and kills it when it sends what is meant, with `act` happening to that. One
-/// that gives up before, because whoever was killed still holds its lease, is typed again.
-async fn killed_at(
-    url: &str,
-    arguments: &[&str],
-    is: impl FnMut(&Passing<'_>) -> bool + Send + Clone + 'static,
-    act: Act,
-) {
-    // Of several servers the wire leads to one.
-    let wire = Proxy::before(url.split(',').next().unwrap()).await;
-    let deadline = Instant::now() + PROGRESS;
-    loop {
-        let mut command = set_out(&wire.url(), arguments);
-        let pid = Pid::from_raw(command.id().unwrap().try_into().unwrap());
-        let mut happened = wire.once(is.clone(), act, move || kill(pid, Signal::SIGKILL).unwrap());
-        tokio::select! {
-            told = &mut happened => {
-                told.unwrap();
-                assert!(!command.wait().await.unwrap().success(), "{arguments:?}");
-                return;
-            }
-            ended = command.wait() => {
-                // Both may be so.
-                if happened.try_recv().is_ok() {
-                    return;
-                }
-                assert!(!ended.unwrap().success(), "{arguments:?} never sends it");
-            }
-        }
-        assert!(Instant::now() < deadline, "{arguments:?} never comes to it");
-    }
-}
-
-fn is(subject: &'static str) -> impl FnMut(&Passing<'_>) -> bool + Send + Clone + 'static {
-    move |passing| passing.subject == subject
-}
-
-fn under(prefix: &'static str) -> impl FnMut(&Passing<'_>) -> bool + Send + Clone + 'static {
-    move |passing| passing.is_under(prefix)
-}
 
 /// Every order that was answered is shown, and as the log has it.
 async fn are_shown(url: &str, answers: &[Answer]) {

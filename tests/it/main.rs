@@ -53,6 +53,8 @@ mod retries;
 #[cfg(test)]
 mod rolls;
 #[cfg(test)]
+mod rolls_killed;
+#[cfg(test)]
 mod server_faults;
 #[cfg(test)]
 mod snapshots;

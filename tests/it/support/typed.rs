@@ -1,10 +1,15 @@
-//! Commands as somebody types them beside a shop.
+//! Commands as somebody types them beside a shop, and kills them.
 
 use std::process::{Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use tokio::process::Command;
+
+use super::PROGRESS;
+use super::proxy::{Act, Passing, Proxy};
 
 /// Far above what any of them takes.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -54,4 +59,60 @@ pub(crate) async fn fails(url: &str, arguments: &[&str]) -> String {
 pub(crate) fn set_out(url: &str, arguments: &[&str]) -> tokio::process::Child {
     let mut command = kassa(url, arguments);
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Types a command, and kills it when it sends what is meant, with `act` happening to that. One
+/// that gives up before, because whoever was killed still holds its lease, is typed again.
+pub(crate) async fn killed_at(
+    url: &str,
+    arguments: &[&str],
+    is: impl FnMut(&Passing<'_>) -> bool + Send + Clone + 'static,
+    act: Act,
+) {
+    // Of several servers the wire leads to one.
+    let wire = Proxy::before(url.split(',').next().unwrap()).await;
+    let deadline = Instant::now() + PROGRESS;
+    loop {
+        let mut command = set_out(&wire.url(), arguments);
+        let pid = Pid::from_raw(command.id().unwrap().try_into().unwrap());
+        let mut happened = wire.once(is.clone(), act, move || kill(pid, Signal::SIGKILL).unwrap());
+        tokio::select! {
+            told = &mut happened => {
+                told.unwrap();
+                assert!(!command.wait().await.unwrap().success(), "{arguments:?}");
+                return;
+            }
+            ended = command.wait() => {
+                // Both may be so.
+                if happened.try_recv().is_ok() {
+                    return;
+                }
+                assert!(!ended.unwrap().success(), "{arguments:?} never sends it");
+            }
+        }
+        assert!(Instant::now() < deadline, "{arguments:?} never comes to it");
+    }
+}
+
+/// What is sent to a subject.
+pub(crate) fn is(subject: &'static str) -> impl FnMut(&Passing<'_>) -> bool + Clone {
+    move |passing| passing.subject == subject
+}
+
+/// What is sent below a subject.
+pub(crate) fn under(prefix: &'static str) -> impl FnMut(&Passing<'_>) -> bool + Clone {
+    move |passing| passing.is_under(prefix)
+}
+
+/// The n-th of those that are meant.
+pub(crate) fn nth(
+    n: usize,
+    mut is: impl FnMut(&Passing<'_>) -> bool + Clone,
+) -> impl FnMut(&Passing<'_>) -> bool + Clone {
+    let mut seen = 0;
+    move |passing| {
+        let meant = is(passing);
+        seen += usize::from(meant);
+        meant && seen == n
+    }
 }
