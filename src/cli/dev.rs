@@ -19,6 +19,7 @@ use crate::nats::provision::{apply, assets, plan};
 use crate::nats::{Connection, api_level};
 use crate::run::start;
 use crate::server::{Found, Server, ServerConfig, Sync, find, free_port};
+use crate::wire::MarketName;
 
 /// Where NATS usually is.
 const PORT: u16 = 4222;
@@ -186,12 +187,25 @@ async fn open(
     let connection = Connection::open(&connection_options(&config.nats, "kassa dev")).await;
     let connection = connection.map_err(anyhow::Error::from)?;
     let assets = assets(&config.market, Some(1), None).map_err(anyhow::Error::from)?;
-    refuse_restoring(&connection, &config.market).await?;
+    let restoring = refuse_restoring(&connection, &config.market).await;
+    restoring.map_err(|failure| beside_another(&config.market, failure))?;
     let planned = plan(&connection, assets).await.map_err(anyhow::Error::from)?;
     apply(&connection, &planned).await.map_err(anyhow::Error::from)?;
     let (older, orders_kept) = (older(&config), config.views.orders_kept());
     let subjects = session.subjects();
     Ok((config, Connected { connection, subjects, older, orders_kept }))
+}
+
+/// What to do about a market that is being restored, on a server that goes when this is said.
+fn beside_another(market: &MarketName, failure: Failure) -> Failure {
+    if failure.code != Code::Restoring {
+        return failure;
+    }
+    let advice = format!(
+        "open another market on the same data (`kassa dev --market other`), run `kassa restore` \
+         for {market} beside it, then this again"
+    );
+    Failure { advice: Some(advice), ..failure }
 }
 
 /// An open shop.

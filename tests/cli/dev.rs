@@ -3,6 +3,10 @@
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
+use kassa::nats::provision::assets;
+use kassa::nats::provision::restoring::closed;
+use kassa::nats::{Connection, ConnectionOptions};
+
 use crate::shop::{Dev, failure, kassa};
 
 /// The processes that a process has started and that still run.
@@ -114,6 +118,50 @@ fn two_shops_do_not_share_a_folder() {
     assert_eq!(status, 5, "{said}");
     assert!(said.contains("KASSA-DATA-IN-USE"), "{said}");
     assert_eq!(first.interrupt().code(), Some(0));
+}
+
+/// Marks a log as it is while it is restored, and makes its stream where there is none.
+fn is_being_restored(url: &str) {
+    let market = "main".parse().unwrap();
+    let options = ConnectionOptions { url: url.to_owned(), ..ConnectionOptions::default() };
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let connection = Connection::open(&options).await.unwrap();
+        let assets = assets(&market, Some(1), None).unwrap();
+        let log = assets.iter().find(|asset| asset.stream == "KASSA_MAIN_EVENTS").unwrap();
+        closed(&connection, log).await.unwrap();
+    });
+}
+
+/// A restore into the server of another market was killed. Nobody sells from what is there of it,
+/// and what the refusal advises leads to a shop that is open.
+#[test]
+fn a_shop_that_is_being_restored_stays_closed_until_it_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("backup");
+    let backup = backup.to_str().unwrap();
+    let dev = Dev::ephemeral();
+    let placed = dev.tells(&["order", "place", "MUG-01=3"]);
+    let order_id = placed["order_id"].as_str().unwrap().to_owned();
+    dev.says(&["order", "watch", &order_id]);
+    dev.says(&["backup", backup]);
+    assert!(dev.interrupt().success());
+
+    let data = folder.path().join("dev");
+    let main = ["--no-traffic", "--port-base", "0", "--data-dir", data.to_str().unwrap()];
+    let other = [&main[..], &["--market", "other"]].concat();
+    let dev = Dev::open(&other);
+    is_being_restored(&dev.url);
+    assert!(dev.interrupt().success());
+    let (status, said) = failure(&kassa(&["dev"]).args(main).output().unwrap());
+    assert!(status == 5 && said.contains("KASSA-RESTORING"), "{status}: {said}");
+    assert!(said.contains("kassa dev --market other"), "{said}");
+
+    let dev = Dev::open(&other);
+    dev.says(&["restore", backup, "--replicas", "1"]);
+    assert!(dev.interrupt().success());
+    let dev = Dev::on(&data);
+    assert_eq!(dev.tells(&["order", "show", &order_id])["state"], "confirmed");
+    assert!(dev.interrupt().success());
 }
 
 #[test]
