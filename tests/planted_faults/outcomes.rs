@@ -39,6 +39,12 @@ pub(crate) const FAULTS: &[Fault] = &[
     told("a command of two senders", confirm_for_another, Invariant::I4, "came from payer"),
     told("a refusal of what is not decided yet", refuse_ahead, Invariant::I4, "command 250 is"),
     told("one delivery under two commands", receive_anew, Invariant::I4, "delivery-1 of MUG"),
+    told(
+        "one delivery booked again after a year",
+        receive_after_a_year,
+        Invariant::I4,
+        "delivery-1 of MUG",
+    ),
     told("one correction under two commands", adjust_anew, Invariant::I4, "note-1 of TEE"),
     told("one payment captured twice", capture_again, Invariant::I4, "ch-3 was captured"),
     told("a command too old", |s| much_later(s, false), Invariant::I4, "command"),
@@ -171,6 +177,17 @@ fn anew(story: &mut Story, spot: Spot) -> At {
 fn receive_anew(story: &mut Story) -> At {
     let spot = story.of_sku("stock_received", "MUG");
     anew(story, spot)
+}
+
+fn receive_after_a_year(story: &mut Story) -> At {
+    let year = Duration::from_secs(365 * 24 * 60 * 60);
+    let received = story.of_sku("stock_received", "MUG");
+    let cause = Some(command_at(year, 201));
+    let again = Recorded { cause, ..record(story, received) };
+    let spot = story.append(vec![again]);
+    let head = story.commit(spot.0).0;
+    head.at = head.at.after(year);
+    At::event(spot)
 }
 
 fn adjust_anew(story: &mut Story) -> At {

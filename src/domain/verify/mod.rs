@@ -8,6 +8,7 @@ mod goods;
 mod money;
 mod orders;
 mod outcomes;
+mod papers;
 mod payments;
 mod shelves;
 mod whole;

@@ -17,6 +17,8 @@ pub(super) struct Outcomes {
     /// Ids made before this are no longer known, and may not be used any more.
     horizon: Timestamp,
     swept: Timestamp,
+    /// When the commit at hand was made.
+    at: Timestamp,
     /// How far the command stream is decided, by the commit at hand.
     position: Sequence,
     /// Every outcome, when the command stream is read later: a command's id and its body.
@@ -29,8 +31,9 @@ pub(super) struct Kept {
     bodies: HashMap<CommandId, [u8; 16]>,
     /// Further bodies under an id that was used before: a refusal behind an order.
     more: HashSet<(CommandId, [u8; 16])>,
-    /// Commands that were refused, by their place in the command stream.
-    refused: HashSet<u64>,
+    /// Commands that were refused, by their place in the command stream, and when: those that
+    /// were refused so long ago are no longer in it.
+    refused: HashMap<u64, Timestamp>,
 }
 
 /// A command, or a hold that ended by itself, whose events are being read.
@@ -57,7 +60,7 @@ impl Outcomes {
     /// Begins a commit made at `at` that decides commands up to `position`.
     pub(super) fn begin(&mut self, at: Timestamp, position: Sequence) {
         self.open = None;
-        self.position = position;
+        (self.at, self.position) = (at, position);
         self.horizon = at.before(Policy::WINDOW).before(SLACK);
         if self.swept.after(SLACK) < self.horizon {
             let horizon = self.horizon;
@@ -67,6 +70,7 @@ impl Outcomes {
                 let horizon = horizon.before(Policy::WINDOW);
                 kept.bodies.retain(|id, _| horizon <= id.made_at());
                 kept.more.retain(|(id, _)| horizon <= id.made_at());
+                kept.refused.retain(|_, at| horizon <= *at);
             }
             self.swept = horizon;
         }
@@ -76,7 +80,7 @@ impl Outcomes {
     pub(super) fn take(&mut self, record: &Recorded) -> Checked {
         let kind = record.event.kind();
         if let (Event::CommandRejected(rejected), Some(kept)) = (&record.event, &mut self.kept) {
-            kept.refused.extend(rejected.command_seq);
+            kept.refused.extend(rejected.command_seq.map(|command| (command, self.at)));
         }
         if let Event::CommandRejected(rejected) = &record.event
             && let Some(command) = rejected.command_seq.filter(|seq| self.position.0 < *seq)
@@ -171,7 +175,7 @@ impl Outcomes {
 
     /// Whether the command at that place of the command stream was refused.
     pub(super) fn refused_at(&self, command: Sequence) -> bool {
-        self.kept.as_ref().is_some_and(|kept| kept.refused.contains(&command.0))
+        self.kept.as_ref().is_some_and(|kept| kept.refused.contains_key(&command.0))
     }
 }
 
@@ -190,4 +194,29 @@ fn follows(event: &Event) -> bool {
             | Event::RefundRequested(_)
             | Event::AttentionRaised(_)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fixtures::{T0, hours, source, text};
+    use crate::domain::{CommandRejected, Refusal};
+
+    /// Commands are stored for the window, and may have waited as long before they were decided.
+    #[test]
+    fn a_refusal_is_known_while_its_command_may_be_stored() {
+        let mut outcomes = Outcomes::default();
+        outcomes.keep();
+        outcomes.begin(T0, Sequence(7));
+        let refusal = Refusal::Undecodable { problem: text("no map") };
+        let rejected = CommandRejected { kind: text("?"), refusal, command_seq: Some(7) };
+        let event = Event::CommandRejected(rejected);
+        let source = source("web");
+        let record = Recorded { event, cause: None, source, body: None, trace: None };
+        outcomes.take(&record).unwrap();
+        for (later, is_known) in [(0, true), (72, true), (144, true), (160, false)] {
+            outcomes.begin(T0.after(hours(later)), Sequence(7));
+            assert_eq!(outcomes.refused_at(Sequence(7)), is_known, "after {later} hours");
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! Units, SKU by SKU.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
+use super::papers::{Paper, Papers};
 use super::{Fault, Invariant};
 use crate::domain::{Sku, StockAdjusted, StockReceived, Token};
 
@@ -23,9 +24,7 @@ impl Shelf {
 #[derive(Debug, Default)]
 pub(super) struct Shelves {
     shelves: HashMap<Sku, Shelf>,
-    /// Papers that were booked: a delivery and a correction may carry the same number.
-    received: HashSet<(Sku, Token)>,
-    adjusted: HashSet<(Sku, Token)>,
+    papers: Papers,
     /// What was available before the commit.
     before: BTreeMap<Sku, i128>,
     /// SKUs of which an adjustment has taken promised units, until that is said.
@@ -75,11 +74,11 @@ impl Shelves {
     }
 
     pub(super) fn has_received(&self, sku: &Sku, reference: &Token) -> bool {
-        self.received.contains(&(sku.clone(), reference.clone()))
+        self.papers.has(Paper::Delivery, sku, reference)
     }
 
     pub(super) fn has_adjusted(&self, sku: &Sku, reference: &Token) -> bool {
-        self.adjusted.contains(&(sku.clone(), reference.clone()))
+        self.papers.has(Paper::Correction, sku, reference)
     }
 
     fn moved(&mut self, sku: &Sku) -> Result<&mut Shelf, Fault> {
@@ -95,7 +94,7 @@ impl Shelves {
         let StockReceived { sku, quantity, reference } = received;
         let shelf = self.moved(sku)?;
         shelf.on_hand = shelf.on_hand.saturating_add(i128::from(quantity.get()));
-        if self.received.insert((sku.clone(), reference.clone())) {
+        if self.papers.book(Paper::Delivery, sku, reference) {
             return Ok(());
         }
         Err((Invariant::I4, format!("delivery {reference} of {sku} was booked before")))
@@ -115,7 +114,7 @@ impl Shelves {
             return Err((Invariant::I1, format!("{sku} was adjusted to {on_hand} on hand")));
         }
         let Some(reference) = reference else { return Ok(()) };
-        if self.adjusted.insert((sku.clone(), reference.clone())) {
+        if self.papers.book(Paper::Correction, sku, reference) {
             return Ok(());
         }
         Err((Invariant::I4, format!("correction {reference} of {sku} was booked before")))
