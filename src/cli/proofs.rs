@@ -15,7 +15,7 @@ use crate::engine::{compare_copies, look_for_private};
 use crate::nats::provision::assets;
 use crate::nats::{JsLog, ObjectSnapshots, Segment, copies};
 use crate::port::{Clock, SystemClock};
-use crate::role::committer::prove_snapshot;
+use crate::role::committer::prove_snapshots;
 use crate::role::view_proof::prove_view;
 use crate::view::{MinuteView, OrderView, StockView, View};
 use crate::wire::{Outcome, Subjects, Verified};
@@ -26,7 +26,7 @@ const APART: Duration = Duration::from_secs(60 * 60);
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Beside the log")]
 pub(super) struct Proofs {
-    /// Hold the views and the last snapshot against the log (I9)
+    /// Hold the views and the snapshots against the log (I9)
     #[arg(long, conflicts_with_all = ["from_file", "from_backup"])]
     views: bool,
     /// Compare every server's own copy of the log (I10)
@@ -95,14 +95,20 @@ async fn views(connected: &Connected, events: &JsLog) -> Result<Vec<Violation>, 
     let mut found = view::<OrderView>(connected, events, "orders").await?;
     found.extend(view::<StockView>(connected, events, "stock").await?);
     found.extend(view::<MinuteView>(connected, events, "metrics").await?);
+    found.extend(snapshots(connected, events).await?);
+    Ok(found)
+}
+
+async fn snapshots(connected: &Connected, events: &JsLog) -> Result<Vec<Violation>, Failure> {
     let snapshots = ObjectSnapshots::open(&connected.connection, &connected.subjects).await;
     let snapshots = snapshots.map_err(anyhow::Error::from)?;
-    let proved = prove_snapshot((events, &connected.subjects), &snapshots).await;
-    match proved.map_err(anyhow::Error::from)? {
-        Some(violations) => found.extend(violations),
-        None => say("there is no snapshot that this build would use"),
+    let proved = prove_snapshots((events, &connected.subjects), &snapshots).await;
+    let proved = proved.map_err(anyhow::Error::from)?;
+    say(&format!("snapshots: {} held against the log", proved.held));
+    if 0 < proved.of_other_logic {
+        say(&format!("snapshots: {} made by other logic: not looked at", proved.of_other_logic));
     }
-    Ok(found)
+    Ok(proved.found)
 }
 
 async fn view<V: View>(

@@ -7,15 +7,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::chain::Hash;
-use super::snapshot::{BadSnapshot, LOGIC};
+use super::snapshot::{BadSnapshot, DIGITS, LOGIC};
 use crate::domain::Sequence;
 use crate::view::Shop;
 
 /// What the names of milestones begin with, among the snapshots of a market.
 const PREFIX: &str = "shop-";
-
-/// Digits of the largest sequence, so that the order of names is that of sequences.
-const DIGITS: usize = 20;
 
 /// zstd's own level for speed.
 const LEVEL: i32 = 1;
@@ -61,9 +58,22 @@ impl Milestone {
     ///
     /// What the encoder says; writing to memory does not fail.
     pub fn encode(&self) -> Result<Vec<u8>, BadSnapshot> {
-        let bytes = rmp_serde::to_vec_named(&Written { logic: LOGIC, milestone: self });
-        let bytes = bytes.map_err(|error| BadSnapshot::Packed(error.into()))?;
+        let bytes = self.written()?;
         zstd::encode_all(bytes.as_slice(), LEVEL).map_err(|error| BadSnapshot::Packed(error.into()))
+    }
+
+    /// Equal milestones have equal digests, however they were reached.
+    ///
+    /// # Errors
+    ///
+    /// What the encoder says; writing to memory does not fail.
+    pub fn digest(&self) -> Result<Hash, BadSnapshot> {
+        Ok(Hash::of(&self.written()?))
+    }
+
+    fn written(&self) -> Result<Vec<u8>, BadSnapshot> {
+        let bytes = rmp_serde::to_vec_named(&Written { logic: LOGIC, milestone: self });
+        bytes.map_err(|error| BadSnapshot::Packed(error.into()))
     }
 
     /// Reads a milestone.

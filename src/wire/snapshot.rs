@@ -9,6 +9,12 @@ use super::chain::{Chain, Hash};
 use super::commit::{Commit, DecodeError};
 use crate::domain::{Address, Market, Misfit, Sequence};
 
+/// What the names of states at the end of a closed stream begin with.
+const CLOSING: &str = "closing-";
+
+/// Digits of the largest sequence, so that the order of names is that of sequences.
+pub(super) const DIGITS: usize = 20;
+
 /// Hash over the sources of `domain`, `view` and `wire`, made by the build: two builds whose folds
 /// may differ never share a snapshot.
 pub const LOGIC: &str = env!("LOGIC_HASH");
@@ -69,7 +75,19 @@ impl Snapshot {
     ///
     /// [`FoldError`]; the state is spoilt then. Nobody goes on from there.
     pub fn follow(&mut self, sequence: Sequence, payload: &[u8]) -> Result<(), FoldError> {
-        let commit = Commit::decode(payload)?;
+        self.follow_read((sequence, Hash::of(payload)), &Commit::decode(payload)?)
+    }
+
+    /// Follows a commit that somebody has read, with its place and its hash.
+    ///
+    /// # Errors
+    ///
+    /// [`FoldError`], as of [`Snapshot::follow`].
+    pub fn follow_read(
+        &mut self,
+        (sequence, hash): (Sequence, Hash),
+        commit: &Commit,
+    ) -> Result<(), FoldError> {
         if let Some(why) = self.chain.rejects(&commit.head) {
             return Err(FoldError::Chain(why));
         }
@@ -81,14 +99,21 @@ impl Snapshot {
         }
         let entries = self.market.finish(commit.head.at).len();
         let entries = u64::try_from(entries).unwrap_or(u64::MAX);
-        self.chain = Chain::after(&commit.head, Hash::of(payload), sequence, entries);
+        self.chain = Chain::after(&commit.head, hash, sequence, entries);
         Ok(())
     }
 
     /// The name of the state at the end of a closed stream of the log.
     #[must_use]
     pub fn closing_name(last: Sequence) -> String {
-        format!("closing-{:020}", last.0)
+        format!("{CLOSING}{:0DIGITS$}", last.0)
+    }
+
+    /// The end of the stream whose state has that name; none when it is the name of something
+    /// else.
+    #[must_use]
+    pub fn closing_place(name: &str) -> Option<Sequence> {
+        name.strip_prefix(CLOSING)?.parse().ok().map(Sequence)
     }
 
     /// Its bytes.

@@ -78,7 +78,7 @@ async fn sells_on(nats: Nats) {
     assert_eq!((&history["state"], &history["steps"]), (&"confirmed".into(), &whole["steps"]));
     typed(&url, &["at", &moment, "summary"]).await;
     typed(&url, &["diff", &moment, &truth.state.chain.end.to_string()]).await;
-    let verified = typed(&url, &["verify"]).await;
+    let verified = typed(&url, &["verify", "--views"]).await;
     assert_eq!(verified["end"], truth.state.chain.end.0);
     let plan = typed(&url, &["streams", "diff", "--replicas", &replicas(&shop)]).await;
     assert!(plan.as_array().unwrap().iter().all(|row| row["change"] == "none"), "{plan}");

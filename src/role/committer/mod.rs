@@ -24,7 +24,7 @@ mod watch;
 pub use fit::CannotAct;
 pub use machine::Committer;
 pub use open::{open, open_behind};
-pub use prove::prove_snapshot;
+pub use prove::{ProvedSnapshots, prove_snapshots};
 pub use rules::{Bounds, Decide, Rules};
 pub use run::{Ports, Settings, run};
 pub use state::{keep_closing, load, read_to_end};

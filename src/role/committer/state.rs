@@ -81,14 +81,25 @@ pub async fn read_to_end<L: Log>(
 /// Commits taken from the reader at once.
 const READ_AT_ONCE: usize = 256;
 
-/// Follows one commit. Messages between the last one and this that no committer wrote are looked
-/// at first: an entry among them changed what its subject expects.
+/// Follows one commit.
 pub(super) async fn follow<L: Log>(
     events: &L,
     subjects: &Subjects,
     state: &mut Snapshot,
     (sequence, payload): (Sequence, &[u8]),
 ) -> Result<(), Error> {
+    note_strays(events, subjects, state, sequence).await?;
+    state.follow(sequence, payload).map_err(|error| Error::defect(sequence, error))
+}
+
+/// Looks at messages between the last commit and the one at `sequence` that no committer wrote: an
+/// entry among them changed what its subject expects.
+pub(super) async fn note_strays<L: Log>(
+    events: &L,
+    subjects: &Subjects,
+    state: &mut Snapshot,
+    sequence: Sequence,
+) -> Result<(), ReadError> {
     if state.chain.next() < sequence {
         let filter = format!("{}*", subjects.stock_prefix());
         let mut tail = events.follow(&filter, state.chain.end).await?;
@@ -105,7 +116,7 @@ pub(super) async fn follow<L: Log>(
             }
         }
     }
-    state.follow(sequence, payload).map_err(|error| Error::defect(sequence, error))
+    Ok(())
 }
 
 /// A state whose last commit is not in the log is of another log, or of one that lost its end:
