@@ -14,9 +14,9 @@ use crate::domain::verify::{Invariant, Stream, Violation};
 use crate::engine::{compare_copies, look_for_private};
 use crate::nats::provision::assets;
 use crate::nats::{JsLog, ObjectSnapshots, Segment, copies};
-use crate::port::{Clock, SystemClock};
+use crate::port::{Clock, ReadError, SystemClock};
 use crate::role::committer::prove_snapshots;
-use crate::role::view_proof::prove_view;
+use crate::role::view_proof::{Proof, Proved, hold, view};
 use crate::view::{MinuteView, OrderView, StockView, View};
 use crate::wire::{Outcome, Subjects, Verified};
 
@@ -91,12 +91,32 @@ fn answers(file: &Path) -> Result<Vec<Outcome>, Failure> {
     lines.map(outcome).collect()
 }
 
+/// Everything that is derived from the log.
 async fn views(connected: &Connected, events: &JsLog) -> Result<Vec<Violation>, Failure> {
-    let mut found = view::<OrderView>(connected, events, "orders").await?;
-    found.extend(view::<StockView>(connected, events, "stock").await?);
-    found.extend(view::<MinuteView>(connected, events, "metrics").await?);
+    let log = (events, &connected.subjects);
+    let proofs = vec![
+        shown::<OrderView>(connected, "orders").await?,
+        shown::<StockView>(connected, "stock").await?,
+        shown::<MinuteView>(connected, "metrics").await?,
+    ];
+    let proved = hold(log, proofs).await.map_err(anyhow::Error::from)?;
+    for Proved { of, held, .. } in &proved {
+        say(&format!("{of}: {held} held against the log"));
+    }
+    let mut found: Vec<_> = proved.into_iter().flat_map(|proved| proved.found).collect();
     found.extend(snapshots(connected, events).await?);
     Ok(found)
+}
+
+fn unread(error: ReadError) -> anyhow::Error {
+    anyhow::Error::from(error)
+}
+
+async fn shown<V: View>(connected: &Connected, name: &str) -> Result<Box<dyn Proof>, Failure> {
+    let live = connected.view(name).await?;
+    let gone_before = SystemClock.now().before(connected.orders_kept.saturating_sub(APART));
+    let shown = view::<V, _>((name, &live), gone_before).await;
+    Ok(shown.map_err(unread)?)
 }
 
 async fn snapshots(connected: &Connected, events: &JsLog) -> Result<Vec<Violation>, Failure> {
@@ -109,20 +129,6 @@ async fn snapshots(connected: &Connected, events: &JsLog) -> Result<Vec<Violatio
         say(&format!("snapshots: {} made by other logic: not looked at", proved.of_other_logic));
     }
     Ok(proved.found)
-}
-
-async fn view<V: View>(
-    connected: &Connected,
-    events: &JsLog,
-    name: &str,
-) -> Result<Vec<Violation>, Failure> {
-    let live = connected.view(name).await?;
-    let gone_before = SystemClock.now().before(connected.orders_kept.saturating_sub(APART));
-    let log = (events, &connected.subjects);
-    let proved = prove_view::<V, _>(log, (name, &live), gone_before).await;
-    let (keys, found) = proved.map_err(anyhow::Error::from)?;
-    say(&format!("{name}: {keys} keys held against the log"));
-    Ok(found)
 }
 
 /// Each stream of the log for itself, on every server that keeps it.
