@@ -13,10 +13,10 @@ use super::session::Connected;
 use crate::domain::verify::{Invariant, Stream, Violation};
 use crate::engine::{compare_copies, look_for_private};
 use crate::nats::provision::assets;
-use crate::nats::{JsLog, ObjectSnapshots, Segment, copies};
+use crate::nats::{JsLog, ObjectSnapshots, Segment, copies, stream_facts};
 use crate::port::{Clock, ReadError, SystemClock};
 use crate::role::committer::prove_snapshots;
-use crate::role::view_proof::{Proof, Proved, hold, view};
+use crate::role::view_proof::{Proof, Proved, attention_list, hold, owed, prove_feed, view};
 use crate::view::{MinuteView, OrderView, StockView, View};
 use crate::wire::{Outcome, Subjects, Verified};
 
@@ -26,7 +26,8 @@ const APART: Duration = Duration::from_secs(60 * 60);
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Beside the log")]
 pub(super) struct Proofs {
-    /// Hold the views and the snapshots against the log (I9)
+    /// Hold what is derived from the log against it: views, feed, attention list, what the payer is
+    /// owed, snapshots (I9)
     #[arg(long, conflicts_with_all = ["from_file", "from_backup"])]
     views: bool,
     /// Compare every server's own copy of the log (I10)
@@ -94,18 +95,29 @@ fn answers(file: &Path) -> Result<Vec<Outcome>, Failure> {
 /// Everything that is derived from the log.
 async fn views(connected: &Connected, events: &JsLog) -> Result<Vec<Violation>, Failure> {
     let log = (events, &connected.subjects);
-    let proofs = vec![
+    let mut proofs = vec![
         shown::<OrderView>(connected, "orders").await?,
         shown::<StockView>(connected, "stock").await?,
         shown::<MinuteView>(connected, "metrics").await?,
+        attention(connected).await?,
     ];
-    let proved = hold(log, proofs).await.map_err(anyhow::Error::from)?;
-    for Proved { of, held, .. } in &proved {
-        say(&format!("{of}: {held} held against the log"));
-    }
+    let payer = connected.reader(connected.subjects.bucket("payer")).await?;
+    proofs.push(owed(log, &payer).await.map_err(unread)?);
+    let mut proved = hold(log, proofs).await.map_err(anyhow::Error::from)?;
+    let feed = connected.stream("FEED").await?;
+    proved.push(prove_feed(log, &feed).await.map_err(anyhow::Error::from)?);
+    proved.iter().for_each(tell);
     let mut found: Vec<_> = proved.into_iter().flat_map(|proved| proved.found).collect();
     found.extend(snapshots(connected, events).await?);
     Ok(found)
+}
+
+fn tell(proved: &Proved) {
+    let Proved { of, held, of_older_builds, .. } = proved;
+    say(&format!("{of}: {held} held against the log"));
+    if 0 < *of_older_builds {
+        say(&format!("{of}: {of_older_builds} as an older build wrote them: not looked at"));
+    }
 }
 
 fn unread(error: ReadError) -> anyhow::Error {
@@ -117,6 +129,16 @@ async fn shown<V: View>(connected: &Connected, name: &str) -> Result<Box<dyn Pro
     let gone_before = SystemClock.now().before(connected.orders_kept.saturating_sub(APART));
     let shown = view::<V, _>((name, &live), gone_before).await;
     Ok(shown.map_err(unread)?)
+}
+
+async fn attention(connected: &Connected) -> Result<Box<dyn Proof>, Failure> {
+    let list = connected.stream("ATTENTION").await?;
+    let facts = stream_facts(&connected.connection, list.stream()).await;
+    let facts = facts.map_err(anyhow::Error::from)?;
+    // A full stream lets its oldest messages go, and holds nearly as much afterwards.
+    let forgets = facts.max_bytes.is_some_and(|most| most / 2 < facts.bytes);
+    let list = attention_list((&list, &connected.subjects), forgets).await;
+    Ok(list.map_err(unread)?)
 }
 
 async fn snapshots(connected: &Connected, events: &JsLog) -> Result<Vec<Violation>, Failure> {

@@ -2,14 +2,20 @@
 //!
 //! What they show is read first, as it is now; then the log is read, once for all of them.
 
+mod feed;
+mod list;
+mod owed;
 mod shown;
 mod view;
 
-use crate::domain::Sequence;
 use crate::domain::verify::{Invariant, Stream, Violation};
+use crate::domain::{Address, Sequence};
 use crate::port::{Log, ReadError, Tail};
 use crate::wire::{Commit, Subjects, UnreadCommit};
 
+pub use feed::prove_feed;
+pub use list::attention_list;
+pub use owed::owed;
 pub use view::view;
 
 /// Commits taken from the log at once.
@@ -36,6 +42,8 @@ pub struct Proved {
     pub of: String,
     /// How many keys or messages of it were held against the log.
     pub held: u64,
+    /// Messages as an older build wrote them: what is in them was not looked at.
+    pub of_older_builds: u64,
     /// What is wrong.
     pub found: Vec<Violation>,
 }
@@ -88,10 +96,18 @@ impl Found {
     }
 
     fn tell(&mut self, sequence: Sequence, what: &str) {
+        self.tell_of((sequence, None), what);
+    }
+
+    fn tell_event(&mut self, at: Address, what: &str) {
+        self.tell_of((at.sequence, Some(at.index)), what);
+    }
+
+    fn tell_of(&mut self, (sequence, index): (Sequence, Option<u32>), what: &str) {
         if self.all.len() < TOLD_MAX {
             let (stream, invariant) = (Stream::Events, Invariant::I9);
             let detail = format!("{}: {what}", self.of);
-            self.all.push(Violation { stream, sequence, index: None, invariant, detail });
+            self.all.push(Violation { stream, sequence, index, invariant, detail });
         }
     }
 
@@ -101,7 +117,7 @@ impl Found {
     }
 
     fn proved(self, held: u64) -> Proved {
-        Proved { of: self.of, held, found: self.all }
+        Proved { of: self.of, held, of_older_builds: 0, found: self.all }
     }
 }
 

@@ -13,6 +13,8 @@ mod commands_anew;
 mod committer_killed;
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod derived;
 #[cfg(feature = "docker-tests")]
 #[cfg(test)]
 mod docker;

@@ -120,7 +120,7 @@ async fn an_auditor_reads_everything_and_can_write_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let backup = folder.path().join("backup");
     for arguments in [
-        ["verify", "--quiet"].as_slice(),
+        ["verify", "--quiet", "--views"].as_slice(),
         &["backup", backup.to_str().unwrap()],
         &["replay"],
         &["at", "3", "summary"],

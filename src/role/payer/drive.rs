@@ -55,6 +55,12 @@ impl Drive {
         (Self { signals, running: Arc::default() }, heard)
     }
 
+    /// A way on which nobody pays.
+    #[cfg(test)]
+    pub(in crate::role) fn unheard() -> Self {
+        Self::new().0
+    }
+
     /// Says that a retry is due.
     pub(super) fn due(&self, due: RetryDue) {
         let _ = self.signals.send(Signal::Due(due));

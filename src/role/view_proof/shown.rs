@@ -61,6 +61,11 @@ impl Shown {
         self.values.get(key).is_some_and(|value| value.is_met)
     }
 
+    /// The commit that the oldest value reflects.
+    pub(super) fn oldest(&self) -> Option<Sequence> {
+        self.values.values().map(|value| value.event_seq).min()
+    }
+
     /// How far the log has to be read.
     pub(super) fn until(&self) -> Sequence {
         let newest = self.values.values().map(|value| value.event_seq).max();

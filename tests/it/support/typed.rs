@@ -55,6 +55,14 @@ pub(crate) async fn fails(url: &str, arguments: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
+/// What a check prints that has to find something.
+pub(crate) async fn finds(url: &str, arguments: &[&str]) -> Value {
+    let output = tokio::time::timeout(PATIENCE, kassa(url, arguments).output());
+    let output = output.await.unwrap().unwrap();
+    assert_eq!(output.status.code(), Some(7), "{arguments:?}: {output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 /// A command that is under way.
 pub(crate) fn set_out(url: &str, arguments: &[&str]) -> tokio::process::Child {
     let mut command = kassa(url, arguments);
