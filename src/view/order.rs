@@ -142,6 +142,13 @@ pub struct PaymentView {
     pub retry_at_ms: Option<Timestamp>,
 }
 
+impl PaymentView {
+    /// Whether money may still come of the last attempt.
+    fn is_moving(&self) -> bool {
+        matches!(&*self.state, "requested" | "retrying" | "unknown")
+    }
+}
+
 impl OrderView {
     fn placed(at: Address, made: Timestamp, event: &OrderPlaced) -> Self {
         let line = |line: &OrderLine| LineView {
@@ -234,6 +241,7 @@ impl OrderView {
                     payment.class = Some(abandoned.class);
                 });
             }
+            Event::PaymentNoted(noted) => self.noted(noted),
             Event::OrderConfirmed(_) => self.enter("confirmed", None),
             Event::OrderCancelled(off) => {
                 self.enter("cancelled", Some(off.reason.name()));
@@ -255,7 +263,6 @@ impl OrderView {
             | Event::StockDeducted(_)
             | Event::StockReleased(_)
             | Event::StockReturned(_)
-            | Event::PaymentNoted(_)
             | Event::RefundNoted(_)
             | Event::CancelRequested(_)
             | Event::HoldExpired(_)
@@ -361,9 +368,7 @@ impl View for OrderView {
 
     fn over_since(&self) -> Option<Timestamp> {
         let over = matches!(&*self.state, "fulfilled" | "cancelled" | "refunded" | "rejected");
-        let owed =
-            |payment: &PaymentView| matches!(&*payment.state, "requested" | "retrying" | "unknown");
-        let moving = self.payment.as_ref().is_some_and(owed)
+        let moving = self.payment.as_ref().is_some_and(PaymentView::is_moving)
             || self.money.as_ref().is_some_and(|money| money.is_moving());
         (over && !moving).then_some(self.updated_at_ms)
     }

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::OrderView;
+use super::{OrderView, PaymentView};
 use crate::domain::payment::DeclineClass;
 use crate::domain::{
-    Amount, Currency, PaymentCaptured, PaymentRefunded, RefundFailed, RefundReason,
-    RefundRequested, RefundUnknown, Timestamp, Token,
+    Amount, Currency, PaymentCaptured, PaymentNoted, PaymentRefunded, PaymentResult, RefundFailed,
+    RefundReason, RefundRequested, RefundUnknown, Timestamp, Token,
 };
 
 /// What was taken, and what is given back of it.
@@ -171,6 +171,23 @@ impl OrderView {
             more(refund);
         }
         self.settle();
+    }
+
+    /// What became of the last attempt of an order that is off: once no money came of it, none is on
+    /// its way.
+    pub(super) fn noted(&mut self, noted: &PaymentNoted) {
+        let PaymentNoted { attempt, connector, result, .. } = noted;
+        let code = match result {
+            PaymentResult::Declined { code } | PaymentResult::Failed { code } => code,
+            PaymentResult::Captured { .. } | PaymentResult::Unknown => return,
+        };
+        let last = self.payment.as_ref().filter(|payment| self.off && payment.attempt == *attempt);
+        if last.is_some_and(PaymentView::is_moving) {
+            self.pay(*attempt, "declined", Some(connector), |payment| {
+                payment.code = Some(code.clone());
+                payment.class = None;
+            });
+        }
     }
 
     /// The state of an order that is off says what becomes of its money.

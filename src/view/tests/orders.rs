@@ -98,6 +98,25 @@ fn an_order_that_is_off_says_why() {
 }
 
 #[test]
+fn an_order_that_is_off_is_over_once_nothing_came_of_its_last_payment() {
+    let mut shop = shop_with_an_order(order(1));
+    shop.send(&cancel(order(1)));
+    let over = |shop: &Shop| {
+        let view: OrderView = serde_json::from_value(view(shop)).unwrap();
+        view.over_since()
+    };
+    assert_eq!(over(&shop), None, "its money may be on its way");
+    shop.send(&decline(order(1), "lost_card"));
+    let payment = json!({
+        "attempt": 1, "state": "declined", "connector": "simulated", "code": "lost_card"
+    });
+    let expected = json!({"state": "cancelled", "reason": "requested", "payment": payment});
+    assert_eq!(fields(&shop, &["state", "reason", "payment"]), expected);
+    assert_eq!(over(&shop), Some(shop.now));
+    assert_folds_once::<OrderView>(&shop, &order(1));
+}
+
+#[test]
 fn an_order_that_was_rejected_says_what_was_short() {
     let mut shop = shop_with_mugs(1);
     shop.send(&place(order(1), &[line("mug", 2)]));
