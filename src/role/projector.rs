@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::Display;
 use std::time::Duration;
 
-use crate::domain::{Address, Event, Misfit, Sequence, Timestamp};
+use crate::domain::{Address, Event, Misfit, Policy, Sequence, Timestamp};
 use crate::engine::{Projection, ProjectionError, Reached, Taken};
 use crate::port::Message;
 use crate::view::View;
@@ -19,6 +19,13 @@ pub use live::keep;
 /// Values kept at hand although nothing is expected of them. What is not at hand is read from
 /// the bucket when an event needs it.
 const KEPT: usize = 10_000;
+
+/// How long something may come of what is over: as long as the market remembers it, and the hour by
+/// which it forgets.
+const FOLLOWED: Duration = Policy::WINDOW.saturating_add(Duration::from_secs(2 * 60 * 60));
+
+/// Units: seconds. What leaves the bucket sooner may be gone from there when it is needed again.
+const SOON_S: u64 = 60 * 60;
 
 /// Folds one kind of view.
 pub struct Projector<V: View> {
@@ -32,6 +39,8 @@ pub struct Projector<V: View> {
     idle: VecDeque<V::Key>,
     flight: Vec<V::Key>,
     keeps: Keeps,
+    /// When the last commit that was folded was made.
+    made: Timestamp,
 }
 
 /// How long a value is kept once nothing more is expected of it: for ever, unless somebody says
@@ -66,6 +75,7 @@ impl<V: View> Projector<V> {
             idle: VecDeque::new(),
             flight: Vec::new(),
             keeps: Keeps::default(),
+            made: Timestamp::default(),
         }
     }
 
@@ -97,8 +107,19 @@ impl<V: View> Projector<V> {
         }
     }
 
+    /// Whether it may be followed when its bucket no longer has it: a view of an old log is built anew,
+    /// and what is over there is too old to stay, whatever became of it a day later.
+    fn is_needed(&self, value: &V) -> bool {
+        let soon = self.keeps.seconds_of(value).is_some_and(|left| left < SOON_S);
+        soon && value.over_since().is_some_and(|over| self.made.since(over) <= FOLLOWED)
+    }
+
     fn drop_idle(&mut self) {
         while KEPT < self.idle.len() {
+            let oldest = self.idle.front().and_then(|key| self.values.get(key));
+            if oldest.is_some_and(|value| self.is_needed(value)) {
+                return;
+            }
             let Some(key) = self.idle.pop_front() else {
                 return;
             };
@@ -145,6 +166,7 @@ impl<V: View> Projection for Projector<V> {
         commit: &Commit,
     ) -> Result<(), ProjectionError> {
         let made = commit.head.at;
+        self.made = made;
         for (index, record) in (0_u32..).zip(&commit.events).skip_while(|(index, _)| *index < skip)
         {
             let Some(key) = V::key(&record.event, made) else {

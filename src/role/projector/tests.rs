@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::Projector;
-use crate::domain::Sequence;
+use super::{KEPT, Keeps, Projector};
 use crate::domain::fixtures::*;
-use crate::engine::{Ended, Input, Output, Pace, Source, drive, open};
+use crate::domain::{Sequence, Timestamp};
+use crate::engine::{Ended, Input, Output, Pace, Projection, Source, drive, open};
 use crate::port::ReadError;
 use crate::port::model::{ModelClock, ModelLog};
 use crate::port::testing::{Dice, SeedOnPanic};
@@ -96,6 +96,47 @@ async fn project<V: View>(shop: &Shop, dice: &mut Dice) {
     assert!(drained, "never came to the end");
     bucket.deliver_late();
     assert_eq!(in_bucket(&bucket), folded_views::<V>(shop));
+}
+
+/// When an old log is read again: a hundred days later.
+fn long_after() -> Timestamp {
+    T0.after(Duration::from_secs(100 * 24 * 60 * 60))
+}
+
+/// Folds what happened in the shop since `from`, and writes all of it.
+fn fold_since(projector: &mut Projector<OrderView>, shop: &Shop, from: usize) {
+    for commit in shop.log.iter().skip(from) {
+        let head = CommitHead { at: commit.at, ..CommitHead::default() };
+        let read = Commit { head, events: commit.records.clone() };
+        assert_eq!(projector.wants(&read), Vec::<String>::new(), "it is at hand");
+        projector.fold(commit.sequence, 0, &read).unwrap();
+        projector.take(usize::MAX).unwrap();
+        projector.written();
+    }
+}
+
+/// Built anew, it is written too old to stay, and the bucket may be without it when it goes on.
+#[test]
+fn an_order_that_was_over_and_went_on_is_not_lost_when_its_view_is_built_anew() {
+    let kept = Keeps::over_for(Duration::from_secs(90 * 24 * 60 * 60), long_after);
+    let mut projector = Projector::<OrderView>::new("view.".to_owned()).keeping(kept);
+    let mut shop = Shop::default();
+    shop.send(&list("mug", PRICE, "EUR"));
+    shop.send(&receive("mug", 5, "first"));
+    let mut buys_and_is_off = |order_id| {
+        let seen = shop.log.len();
+        shop.send(&place(order_id, &[line("mug", 1)]));
+        shop.send(&decline(order_id, "lost_card"));
+        fold_since(&mut projector, &shop, seen);
+    };
+    buys_and_is_off(order(1));
+    for number in 1..=KEPT as u64 {
+        buys_and_is_off(order_made(T0.after(Duration::from_millis(number)), 1));
+    }
+    let seen = shop.log.len();
+    shop.send(&capture(order(1), 1_299));
+    assert!(seen < shop.log.len());
+    fold_since(&mut projector, &shop, seen);
 }
 
 #[tokio::test(start_paused = true)]
