@@ -38,19 +38,20 @@ impl Unkept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::fixtures::busy_shop;
-    use crate::domain::{Address, Policy, Sequence};
+    use crate::domain::Policy;
+    use crate::domain::fixtures::{line, open_shop, order, place};
 
     fn rules(snapshot_every: u64) -> Rules {
         let (policy, decide) = (Policy::default(), Market::decide);
         Rules { policy, bounds: super::super::Bounds::default(), decide, snapshot_every }
     }
 
-    /// A market that remembers orders.
+    /// A market that remembers three orders.
     fn busy() -> Market {
-        let market = busy_shop(1).market;
-        assert!(2 < market.orders());
-        market
+        let mut shop = open_shop();
+        (1..=3).for_each(|number| drop(shop.send(&place(order(number), &[line("mug", 1)]))));
+        assert_eq!(shop.market.orders(), 3);
+        shop.market
     }
 
     #[test]
