@@ -1,5 +1,7 @@
 //! From an event to what is true after it.
 
+use std::sync::Arc;
+
 use super::{Item, Market, Paper, Settled};
 use crate::domain::event::{SkuListed, StockHeld};
 use crate::domain::order::Order;
@@ -99,7 +101,7 @@ impl Market {
             stock: Stock::default(),
             changed: Sequence::START,
             ledger: Sequence::START,
-            papers: std::collections::BTreeMap::new(),
+            papers: Arc::default(),
         };
         self.items.insert(sku.clone(), item);
     }
@@ -120,7 +122,7 @@ impl Market {
         let Some(reference) = reference else {
             return Ok(());
         };
-        match item.papers.insert((paper, reference.clone()), at) {
+        match Arc::make_mut(&mut item.papers).insert((paper, reference.clone()), at) {
             None => Ok(()),
             Some(before) => {
                 let why = format_args!("{reference} of {sku} was booked at {before}");

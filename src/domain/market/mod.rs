@@ -16,7 +16,8 @@ mod snapshot;
 mod tests;
 mod warehouse;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +35,7 @@ use shared::SharedMap;
 /// Everything that is true of one market at one place of its log.
 #[derive(Clone, Debug, Default)]
 pub struct Market {
-    items: SharedMap<Sku, Item>,
+    items: HashMap<Sku, Item>,
     orders: SharedMap<OrderId, Order>,
     /// Placed orders by the moment their hold ends: the sweep reads it from the front.
     deadlines: BTreeSet<(Timestamp, OrderId)>,
@@ -67,8 +68,8 @@ pub struct Item {
     pub changed: Sequence,
     /// The last ledger entry on its own subject.
     ledger: Sequence,
-    /// Papers that were booked, so that none is booked twice.
-    papers: BTreeMap<(Paper, Token), Address>,
+    /// Papers that were booked, so that none is booked twice. They only grow, so a copy shares them.
+    papers: Arc<BTreeMap<(Paper, Token), Address>>,
 }
 
 /// What a reference stands for: a delivery and a correction may carry the same number.

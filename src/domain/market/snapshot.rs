@@ -1,6 +1,6 @@
 //! The state as a value that can be kept and read back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use crate::domain::{CommandId, OrderId, Sequence, Sku};
 /// A market's state, each part in order, so that equal states are equal bytes.
 #[derive(Deserialize)]
 struct Frozen {
-    items: SharedMap<Sku, Item>,
+    items: HashMap<Sku, Item>,
     orders: SharedMap<OrderId, Order>,
     commands: SharedMap<CommandId, Settled>,
     rejections: SharedMap<OrderId, Settled>,
@@ -22,7 +22,7 @@ struct Frozen {
 /// The same, of a market that stays.
 #[derive(Serialize)]
 struct Freezing<'a> {
-    items: &'a SharedMap<Sku, Item>,
+    items: BTreeMap<&'a Sku, &'a Item>,
     orders: &'a SharedMap<OrderId, Order>,
     commands: &'a SharedMap<CommandId, Settled>,
     rejections: &'a SharedMap<OrderId, Settled>,
@@ -36,6 +36,7 @@ impl Market {
     /// What the serializer says.
     pub fn freeze<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { items, orders, memory, .. } = self;
+        let items = items.iter().collect();
         let Memory { commands, rejections, .. } = memory;
         Freezing { items, orders, commands, rejections }.serialize(serializer)
     }
