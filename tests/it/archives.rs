@@ -101,6 +101,7 @@ async fn lives_on(nats: Nats) {
         &["events", "history", &id],
         &["at", "7", "summary"],
         &["run", "verifier"],
+        &["run", "projector"],
     ] {
         let said = fails(&url, arguments).await;
         let missing = format!("sequences 1 to {to} of the log");
