@@ -2,8 +2,8 @@
 //!
 //! Every step can be the last of a run that was interrupted: whoever rolls again goes on behind it.
 //!
-//! 1. Take the committer's lease and open the market, as a committer does: what an earlier one
-//!    still sends is refused from then on.
+//! 1. Read the log. Take the committer's lease and open the market, as a committer does: what an
+//!    earlier one still sends is refused from then on.
 //! 2. Keep the state, which the first commit of the next stream will name.
 //! 3. Close the stream: nothing is written to it any more, by nobody.
 //! 4. Begin the next one, whose first sequence is the one behind the last.
@@ -94,13 +94,17 @@ impl Roll<'_> {
         if !Self::is_due(&newest) {
             return Ok(Rolled::Nothing(newest));
         }
+        // Read before the lease is taken: commands wait from then on.
+        let snapshots = ObjectSnapshots::open(self.connection, self.subjects).await?;
+        let mut state = committer::load(&snapshots).await;
+        committer::read_to_end(self.events, self.subjects, &mut state).await?;
         let lease = KvLease::open(self.connection).await.context("the bucket of leases")?;
         let key = self.subjects.lease_key("committer");
         let revision = lease.take(&key, &self.holder).await?;
         let candidate = Candidate { lease, key, holder: self.holder.clone() };
         let (done, abort) = (CancellationToken::new(), CancellationToken::new());
         let steps = async {
-            let rolled = self.steps(until, &abort).await;
+            let rolled = self.steps((&snapshots, state), until, &abort).await;
             done.cancel();
             rolled
         };
@@ -108,9 +112,12 @@ impl Roll<'_> {
         rolled
     }
 
-    async fn steps(&self, until: Step, abort: &CancellationToken) -> anyhow::Result<Rolled> {
-        let snapshots = ObjectSnapshots::open(self.connection, self.subjects).await?;
-        let mut state = committer::load(&snapshots).await;
+    async fn steps(
+        &self,
+        (snapshots, mut state): (&ObjectSnapshots, Snapshot),
+        until: Step,
+        abort: &CancellationToken,
+    ) -> anyhow::Result<Rolled> {
         let newest = self.newest().await?;
         // An earlier run may have come as far as that.
         let (closed, empty) = (newest.closed, newest.messages == 0 && 1 < newest.number);
@@ -125,7 +132,7 @@ impl Roll<'_> {
         if until == Step::Fenced {
             return Ok(Rolled::Interrupted);
         }
-        let follows = committer::keep_closing(&snapshots, &state).await?;
+        let follows = committer::keep_closing(snapshots, &state).await?;
         if until == Step::Kept || abort.is_cancelled() {
             return Ok(Rolled::Interrupted);
         }
@@ -143,7 +150,7 @@ impl Roll<'_> {
         if until == Step::Begun {
             return Ok(Rolled::Interrupted);
         }
-        self.open(&mut state, follows, &snapshots, abort).await
+        self.open(&mut state, follows, snapshots, abort).await
     }
 
     /// Opens the market in the next stream.

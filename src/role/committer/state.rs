@@ -48,7 +48,11 @@ pub async fn keep_closing(
     state: &Snapshot,
 ) -> Result<Follows, SnapshotError> {
     let name = Snapshot::closing_name(state.chain.end);
-    let bytes = state.encode().map_err(|error| SnapshotError(error.into()))?;
+    // Packing a large state takes long enough for the lease to run out.
+    let copy = state.clone();
+    let packed = spawn_blocking(move || copy.encode()).await;
+    let packed = packed.map_err(|error| SnapshotError(error.into()))?;
+    let bytes = packed.map_err(|error| SnapshotError(error.into()))?;
     let follows = Follows {
         last_seq: state.chain.end.0,
         snapshot: Text::lossy(&name),
