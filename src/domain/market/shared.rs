@@ -194,8 +194,11 @@ mod tests {
                     }
                     Step::Change(key, value) => {
                         prop_assert_eq!(map.get(&key), plain.get(&key));
-                        map.get_mut(&key).map(|found| *found = value);
-                        plain.get_mut(&key).map(|found| *found = value);
+                        if let (Some(ours), Some(theirs)) =
+                            (map.get_mut(&key), plain.get_mut(&key))
+                        {
+                            (*ours, *theirs) = (value, value);
+                        }
                     }
                     Step::Remove(key) => {
                         map.remove(&key);
@@ -220,7 +223,7 @@ mod tests {
     #[test]
     fn a_copy_shares_every_value_but_those_that_change() {
         let mut map = SharedMap::default();
-        (0..=255_u8).for_each(|key| drop(map.insert(key, key.to_string())));
+        (0..=255_u8).for_each(|key| assert!(map.insert(key, key.to_string())));
         let copy = map.clone();
         map.get_mut(&7).unwrap().push('!');
         let shared = |key: &u8| std::ptr::eq(map.get(key).unwrap(), copy.get(key).unwrap());
