@@ -107,8 +107,8 @@ impl<V: View> Projector<V> {
         }
     }
 
-    /// Whether it may be followed when its bucket no longer has it: a view of an old log is built anew,
-    /// and what is over there is too old to stay, whatever became of it a day later.
+    /// Whether it may be followed when its bucket no longer has it: a view of an old log is built
+    /// anew, and what is over there is too old to stay, whatever became of it a day later.
     fn is_needed(&self, value: &V) -> bool {
         let soon = self.keeps.seconds_of(value).is_some_and(|left| left < SOON_S);
         soon && value.over_since().is_some_and(|over| self.made.since(over) <= FOLLOWED)

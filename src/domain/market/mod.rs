@@ -68,7 +68,7 @@ pub struct Item {
     pub changed: Sequence,
     /// The last ledger entry on its own subject.
     ledger: Sequence,
-    /// Papers that were booked, so that none is booked twice. They only grow, so a copy shares them.
+    /// Papers that were booked, so that none is booked twice. They only grow: a copy shares them.
     papers: Arc<BTreeMap<(Paper, Token), Address>>,
 }
 

@@ -1,8 +1,8 @@
 //! A map whose copy costs next to nothing.
 //!
-//! A snapshot is a copy of the state, taken between two commits: a million orders copied one by one
-//! would keep every buyer waiting for seconds, and have the lease expire. So a copy shares what it is
-//! of, and what changes afterwards is copied then: one value, and the list of its part.
+//! A snapshot is a copy of the state, taken between two commits: a million orders copied one by
+//! one would keep every buyer waiting for seconds, and have the lease expire. So a copy shares what
+//! it is of, and what changes afterwards is copied then: one value, and the list of its part.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -35,7 +35,7 @@ pub(super) trait Spread {
 
 impl Spread for OrderId {
     fn number(&self) -> u64 {
-        // The last bits of such an id are random. Whoever makes ids that are not has long parts copied.
+        // The last bits of such an id are random. Whoever makes others has long parts copied.
         self.uuid().as_u64_pair().1
     }
 }

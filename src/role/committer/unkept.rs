@@ -3,8 +3,8 @@
 use super::rules::Rules;
 use crate::domain::Market;
 
-/// Events after which a snapshot is taken however few commits they are in: they are folded in one to
-/// two seconds.
+/// Events after which a snapshot is taken however few commits they are in: they are folded in one
+/// to two seconds.
 const EVENTS_MAX: u64 = 500_000;
 
 /// A snapshot is as large as what is remembered, and packing a remembered order costs about what

@@ -173,8 +173,8 @@ impl OrderView {
         self.settle();
     }
 
-    /// What became of the last attempt of an order that is off: once no money came of it, none is on
-    /// its way.
+    /// What became of the last attempt of an order that is off: once no money came of it, none is
+    /// on its way.
     pub(super) fn noted(&mut self, noted: &PaymentNoted) {
         let PaymentNoted { attempt, connector, result, .. } = noted;
         let code = match result {
