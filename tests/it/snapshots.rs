@@ -7,11 +7,11 @@ use kassa::role::committer::{load, read_to_end};
 use kassa::run::Role;
 use kassa::wire::Snapshot;
 
-use crate::support::PROGRESS;
 use crate::support::buyers::Crowd;
 use crate::support::child::Child;
 use crate::support::shop::Shop;
 use crate::support::truth::Truth;
+use crate::support::{PROGRESS, eventually};
 
 /// Where the committer's state is.
 const NAME: &str = "market";
@@ -41,8 +41,9 @@ async fn a_snapshot_and_the_log_behind_it_are_the_whole_log() {
     let crowd = Crowd::start(&client, 20, 2);
     crowd.more(100, PROGRESS).await;
     // While it works as well as when it stops.
-    let midway = kept(&snapshots).await;
-    assert!(0 < midway.chain.number);
+    let midway = async || snapshots.load(NAME).await.unwrap();
+    let midway = eventually("a snapshot while it works", PROGRESS, midway).await;
+    assert!(0 < Snapshot::decode(&midway).unwrap().chain.number);
     let mut answers = crowd.stop().await;
     committer.stop(PROGRESS).await;
     let truth = Truth::of(&shop).await;
