@@ -277,11 +277,11 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
         let sequence = self.state.chain.next();
         let head = self.head(at, draft.position);
         let entries = self.state.market.finish(at);
+        self.unkept.note(draft.commit.events());
         let payload = draft.commit.seal(&head).map_err(|error| Error::defect(sequence, error))?;
         let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         let chain = Chain::after(&head, Hash::of(&payload), sequence, count);
         let batch = self.batch(payload, head.number, &entries);
-        self.unkept.note(draft.commit.events());
         let due = self.snapshots.is_some() && self.unkept.is_due(&self.rules, &self.state.market);
         let snapshot = due.then(|| {
             self.unkept = Unkept::default();
