@@ -41,7 +41,7 @@ pub use milestone::Milestone;
 pub use outcome::{Outcome, OutcomeKind};
 pub use position::{Position, Reflected};
 pub use schema::{PayloadSchema, asyncapi, schemas};
-pub use snapshot::{BadSnapshot, FoldError, LOGIC, Snapshot};
+pub use snapshot::{BadSnapshot, FoldError, LOGIC, Snapshot, Unkept};
 pub use subject::{InvalidMarketName, MarketName, Subjects};
 pub use timer::{RetryDue, rfc3339};
 pub use verify::{Certificate, Newer, ReadHead, Stored, Verified, Verifier};

@@ -26,6 +26,25 @@ pub struct Snapshot {
     pub chain: Chain,
     /// What is true there.
     pub market: Market,
+    /// What was folded since it was read or taken.
+    pub unkept: Unkept,
+}
+
+/// A part of the log that whoever starts has to fold, for want of a snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unkept {
+    /// Commits.
+    pub commits: u64,
+    /// Events in them.
+    pub events: u64,
+}
+
+impl Unkept {
+    /// Counts a commit of so many events.
+    pub fn note(&mut self, events: usize) {
+        self.commits = self.commits.saturating_add(1);
+        self.events = self.events.saturating_add(u64::try_from(events).unwrap_or(u64::MAX));
+    }
 }
 
 /// Why a snapshot is not used.
@@ -100,6 +119,7 @@ impl Snapshot {
         let entries = self.market.finish(commit.head.at).len();
         let entries = u64::try_from(entries).unwrap_or(u64::MAX);
         self.chain = Chain::after(&commit.head, hash, sequence, entries);
+        self.unkept.note(commit.events.len());
         Ok(())
     }
 
@@ -140,7 +160,8 @@ impl Snapshot {
         if head.logic != LOGIC {
             return Err(BadSnapshot::OtherLogic(head.logic));
         }
-        Ok(Self { chain: head.chain, market: Market::thaw(&mut deserializer)? })
+        let market = Market::thaw(&mut deserializer)?;
+        Ok(Self { chain: head.chain, market, unkept: Unkept::default() })
     }
 
     /// Equal states have equal digests, however they were reached.

@@ -10,14 +10,15 @@ use super::draft::{Decided, Draft, Flight};
 use super::poison::failed;
 use super::rules::{Bounds, Rules};
 use super::turns::Turns;
-use super::unkept::Unkept;
+use super::unkept::is_due;
 use super::watch::{Sent, Taken, oldest};
 use crate::domain::market::{LedgerEntry, Request, Verdict};
 use crate::domain::{Address, OrderId, Recorded, Sequence, Source, Timestamp};
 use crate::engine::{Error, Machine};
 use crate::port::{AnswerTo, Arrived, Batch, Clock, Committed, Message, Replies};
 use crate::wire::{
-    COMMIT_TYPE, Chain, CommitHead, Hash, Ledger, Outcome, OutcomeKind, Snapshot, Subjects, headers,
+    COMMIT_TYPE, Chain, CommitHead, Hash, Ledger, Outcome, OutcomeKind, Snapshot, Subjects, Unkept,
+    headers,
 };
 
 /// How often deadlines are looked at. Overdue holds resolve within seconds; four looks a second
@@ -42,8 +43,6 @@ pub struct Committer<C, R> {
     clock: C,
     replies: R,
     snapshots: Option<tokio::sync::mpsc::Sender<Snapshot>>,
-    /// What a start would have to fold again.
-    unkept: Unkept,
 }
 
 impl<C: Clock, R: Replies> Committer<C, R> {
@@ -67,7 +66,6 @@ impl<C: Clock, R: Replies> Committer<C, R> {
             clock,
             replies,
             snapshots,
-            unkept: Unkept::default(),
         }
     }
 
@@ -277,15 +275,17 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
         let sequence = self.state.chain.next();
         let head = self.head(at, draft.position);
         let entries = self.state.market.finish(at);
-        self.unkept.note(draft.commit.events());
+        // Sealed, it has no events any more.
+        self.state.unkept.note(usize::try_from(draft.commit.events()).unwrap_or(usize::MAX));
         let payload = draft.commit.seal(&head).map_err(|error| Error::defect(sequence, error))?;
         let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         let chain = Chain::after(&head, Hash::of(&payload), sequence, count);
         let batch = self.batch(payload, head.number, &entries);
-        let due = self.snapshots.is_some() && self.unkept.is_due(&self.rules, &self.state.market);
+        let Snapshot { unkept, market, .. } = &self.state;
+        let due = self.snapshots.is_some() && is_due(*unkept, &self.rules, market);
         let snapshot = due.then(|| {
-            self.unkept = Unkept::default();
-            Snapshot { chain, market: self.state.market.clone() }
+            self.state.unkept = Unkept::default();
+            Snapshot { chain, ..self.state.clone() }
         });
         let sent =
             Sent::now(draft.tally, head.number, draft.decided.iter().map(|decided| &decided.taken));

@@ -2,6 +2,7 @@
 
 use super::rules::Rules;
 use crate::domain::Market;
+use crate::wire::Unkept;
 
 /// Events after which a snapshot is taken however few commits they are in: they are folded in one
 /// to two seconds.
@@ -11,27 +12,13 @@ const EVENTS_MAX: u64 = 500_000;
 /// folding two events does. So no more is spent on snapshots than the folding they spare.
 const EVENTS_AN_ORDER: u64 = 2;
 
-/// What was committed since the last snapshot.
-#[derive(Debug, Default)]
-pub(super) struct Unkept {
-    commits: u64,
-    events: u64,
-}
-
-impl Unkept {
-    /// Counts a commit of so many events.
-    pub(super) fn note(&mut self, events: u32) {
-        self.commits = self.commits.saturating_add(1);
-        self.events = self.events.saturating_add(u64::from(events));
-    }
-
-    /// Whether there is to be a snapshot.
-    pub(super) fn is_due(&self, rules: &Rules, market: &Market) -> bool {
-        let many = rules.snapshot_every <= self.commits || EVENTS_MAX <= self.events;
-        many && {
-            let orders = u64::try_from(market.orders()).unwrap_or(u64::MAX);
-            orders.saturating_mul(EVENTS_AN_ORDER) <= self.events
-        }
+/// Whether there is to be a snapshot. What a start has folded counts too: else committers that are
+/// started often would have ever more to fold.
+pub(super) fn is_due(Unkept { commits, events }: Unkept, rules: &Rules, market: &Market) -> bool {
+    let many = rules.snapshot_every <= commits || EVENTS_MAX <= events;
+    many && {
+        let orders = u64::try_from(market.orders()).unwrap_or(u64::MAX);
+        orders.saturating_mul(EVENTS_AN_ORDER) <= events
     }
 }
 
@@ -59,25 +46,25 @@ mod tests {
         let (rules, market) = (rules(3), Market::new());
         let mut small = Unkept::default();
         for commits in 1..=3 {
-            assert!(!small.is_due(&rules, &market), "{commits}");
+            assert!(!is_due(small, &rules, &market), "{commits}");
             small.note(1);
         }
-        assert!(small.is_due(&rules, &market));
+        assert!(is_due(small, &rules, &market));
         let mut large = Unkept::default();
         large.note(499_999);
-        assert!(!large.is_due(&rules, &market));
+        assert!(!is_due(large, &rules, &market));
         large.note(1);
-        assert!(large.is_due(&rules, &market));
+        assert!(is_due(large, &rules, &market));
     }
 
     #[test]
     fn a_market_that_remembers_much_is_kept_less_often() {
         let (rules, market) = (rules(1), busy());
-        let spared = u32::try_from(market.orders() * 2).unwrap();
+        let spared = market.orders() * 2;
         let mut unkept = Unkept::default();
         unkept.note(spared - 1);
-        assert!(!unkept.is_due(&rules, &market));
+        assert!(!is_due(unkept, &rules, &market));
         unkept.note(1);
-        assert!(unkept.is_due(&rules, &market));
+        assert!(is_due(unkept, &rules, &market));
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::mpsc::{Sender, channel};
+
 use crate::domain::fixtures::{PRICE, T0, line, list, order, place, receive, reprice, sku};
 use crate::domain::market::{Request, Verdict};
 use crate::domain::{Event, Market, OrderId, Policy, Sequence, Timestamp};
@@ -10,7 +12,7 @@ use crate::engine::Machine;
 use crate::port::model::ModelClock;
 use crate::port::{AnswerTo, Arrived, Batch, Committed, Replies};
 use crate::role::committer::{Bounds, Committer, Rules};
-use crate::wire::{Commit, Encoding, Outcome, OutcomeKind, Snapshot, Subjects};
+use crate::wire::{Commit, Encoding, Outcome, OutcomeKind, Snapshot, Subjects, Unkept};
 
 /// Keeps every answer.
 #[derive(Clone, Default)]
@@ -38,11 +40,20 @@ struct Rig {
 
 impl Rig {
     fn new(bounds: Bounds, decide: crate::role::committer::Decide) -> Self {
+        Self::from(Snapshot::default(), (bounds, decide), None)
+    }
+
+    /// One that begins with a state, and has snapshots kept.
+    fn from(
+        state: Snapshot,
+        (bounds, decide): (Bounds, crate::role::committer::Decide),
+        snapshots: Option<Sender<Snapshot>>,
+    ) -> Self {
         let (clock, told) = (ModelClock::at(T0), Told::default());
         let rules = Rules { policy: Policy::default(), bounds, decide, snapshot_every: 1_000 };
         let subjects = Subjects::of("main".parse().unwrap());
         let outlet = (clock.clone(), told.clone());
-        let machine = Committer::new(Snapshot::default(), rules, subjects, outlet, None);
+        let machine = Committer::new(state, rules, subjects, outlet, snapshots);
         Self { machine, clock, told, end: Sequence::START }
     }
 
@@ -85,6 +96,26 @@ impl Rig {
 
 fn shop() -> [Request; 3] {
     [list("mug", PRICE, "EUR"), receive("mug", 5, "first"), place(order(1), &[line("mug", 2)])]
+}
+
+/// Else one that is started often would have ever more to fold, and keep nothing of it.
+#[tokio::test(start_paused = true)]
+async fn what_a_start_had_to_fold_counts_towards_the_next_snapshot() {
+    let (keeper, mut kept) = channel(1);
+    let folded = Snapshot { unkept: Unkept { commits: 999, events: 2_000 }, ..Snapshot::default() };
+    let mut rig = Rig::from(folded, (Bounds::default(), Market::decide), Some(keeper));
+    let [list, receive, place] = shop();
+    rig.take_in(&[list]).await;
+    let batch = rig.draft().unwrap();
+    rig.land(&batch);
+    let snapshot = kept.try_recv().expect("it is due with the thousandth commit");
+    assert_eq!((snapshot.chain.number, snapshot.unkept), (1, Unkept::default()));
+    rig.commit(&[receive, place]).await;
+    assert!(kept.try_recv().is_err(), "nothing else is due");
+    // The same commit, folded by whoever starts.
+    let mut state = Snapshot::default();
+    state.follow(Sequence(1), &batch.head().unwrap().payload).unwrap();
+    assert_eq!(state.unkept, Unkept { commits: 1, events: 1 });
 }
 
 #[tokio::test(start_paused = true)]
