@@ -77,14 +77,13 @@ mod tests {
     use super::*;
     use crate::domain::fixtures::busy_shop;
     use crate::port::model::ModelClock;
-    use crate::role::testing::logged;
+    use crate::role::testing::logged_on;
 
     #[tokio::test(start_paused = true)]
     async fn every_new_end_of_the_log_is_signed_once_and_a_full_disk_costs_none() {
-        let log = logged(&busy_shop(1)).await;
-        let (key, stop) = (SigningKey::of_secret([1; 32]).unwrap(), CancellationToken::new());
         let subjects = Subjects::of("main".parse().unwrap());
-        log.tamper(|all| all.iter_mut().for_each(|one| one.subject = subjects.commit()));
+        let log = logged_on(&busy_shop(1), &subjects.commit()).await;
+        let (key, stop) = (SigningKey::of_secret([1; 32]).unwrap(), CancellationToken::new());
         let clock = ModelClock::at(Timestamp(5));
         let (mut tried, mut kept) = (0, Vec::new());
         let put = |signed: &SignedHead| {

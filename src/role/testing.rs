@@ -9,6 +9,11 @@ use crate::wire::{CommitDraft, CommitHead, Hash, SHAPES};
 
 /// The commits of a shop, on the subject `commits`.
 pub(crate) async fn logged(shop: &Shop) -> ModelLog {
+    logged_on(shop, "commits").await
+}
+
+/// The commits of a shop, on a subject.
+pub(crate) async fn logged_on(shop: &Shop, subject: &str) -> ModelLog {
     let clock = ModelClock::at(T0);
     let log = ModelLog::new(clock.clone());
     let mut prev_hash = Hash::default();
@@ -19,7 +24,7 @@ pub(crate) async fn logged(shop: &Shop) -> ModelLog {
         let payload = draft.seal(&head).unwrap();
         prev_hash = Hash::of(&payload);
         clock.advance(commit.at.since(clock.now()));
-        let message = Message { subject: "commits".to_owned(), payload, ..Message::default() };
+        let message = Message { subject: subject.to_owned(), payload, ..Message::default() };
         let batch = Batch { messages: vec![message], expected_end: None };
         log.commit(&batch).await.unwrap();
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::failure::Failure;
-use super::super::session::Connected;
+use super::super::session::{Connected, VIEWS};
 use super::{Findings, State, provider};
 use crate::port::{Clock, Log, SystemClock};
 use crate::wire::Subjects;
@@ -27,9 +27,6 @@ const ROLES: [&str; 9] = [
     "attention",
     "verifier",
 ];
-
-/// What people read.
-const VIEWS: [&str; 3] = ["orders", "stock", "metrics"];
 
 pub(super) async fn look_at_roles(
     connected: &Connected,

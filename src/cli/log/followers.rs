@@ -1,13 +1,10 @@
 //! Who follows the log, and how far each of them has read.
 
 use crate::cli::failure::Failure;
-use crate::cli::session::Connected;
+use crate::cli::session::{Connected, VIEWS};
 use crate::domain::Sequence;
 use crate::port::Log;
 use crate::wire::Position;
-
-/// Views whose projector reads what comes behind its position.
-const VIEWS: [&str; 3] = ["orders", "stock", "metrics"];
 
 /// Somebody who reads on from a position.
 pub(super) struct Follower {

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::fixtures::*;
 use crate::domain::{Follows, Opened, Recorded, Source, Text};
 use crate::port::model::{ModelLog, ModelSnapshots};
-use crate::role::testing::logged;
+use crate::role::testing::logged_on;
 use crate::wire::{CommitHead, LOGIC};
 
 /// Commits between two milestones.
@@ -25,8 +25,7 @@ struct World {
 
 impl World {
     async fn of(seed: u64) -> Self {
-        let log = logged(&busy_shop(seed)).await;
-        log.tamper(|all| all.iter_mut().for_each(|one| one.subject = subjects().commit()));
+        let log = logged_on(&busy_shop(seed), &subjects().commit()).await;
         let snapshots = ModelSnapshots::default();
         let (mut milestones, mut closing) = (Vec::new(), String::new());
         let (mut folded, entries) = (Folded::default(), log.entries());

@@ -6,7 +6,7 @@ use crate::engine::{Projection, Reached};
 use crate::port::Batch;
 use crate::port::model::{ModelClock, ModelLog};
 use crate::role::outbox::Outbox;
-use crate::role::testing::logged;
+use crate::role::testing::logged_on;
 use crate::role::view_proof::wide;
 
 fn subjects() -> Subjects {
@@ -14,9 +14,7 @@ fn subjects() -> Subjects {
 }
 
 async fn log(seed: u64) -> ModelLog {
-    let log = logged(&busy_shop(seed)).await;
-    log.tamper(|all| all.iter_mut().for_each(|one| one.subject = subjects().commit()));
-    log
+    logged_on(&busy_shop(seed), &subjects().commit()).await
 }
 
 /// The feed of a log up to a commit, in batches of so many messages, each behind its position;

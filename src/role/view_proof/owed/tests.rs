@@ -7,7 +7,7 @@ use crate::engine::{Projection, Reached};
 use crate::port::model::{ModelClock, ModelLog};
 use crate::port::{Batch, Log, Message};
 use crate::role::payer::{Drive, OwedProjection};
-use crate::role::testing::logged;
+use crate::role::testing::logged_on;
 use crate::role::view_proof::hold;
 use crate::wire::Position;
 
@@ -18,9 +18,7 @@ fn subjects() -> Subjects {
 }
 
 async fn log(seed: u64) -> ModelLog {
-    let log = logged(&busy_shop(seed)).await;
-    log.tamper(|all| all.iter_mut().for_each(|one| one.subject = subjects().commit()));
-    log
+    logged_on(&busy_shop(seed), &subjects().commit()).await
 }
 
 /// A payer's bucket, written by its projection in portions of so many keys after every commit that
@@ -104,8 +102,7 @@ async fn waiting() -> (ModelLog, ModelLog, Owed) {
     shop.send(&place(order(1), &[line("mug", 1)]));
     shop.send(&capture(order(1), PRICE));
     shop.send(&place(order(2), &[line("pot", 1)]));
-    let log = logged(&shop).await;
-    log.tamper(|all| all.iter_mut().for_each(|one| one.subject = subjects().commit()));
+    let log = logged_on(&shop, &subjects().commit()).await;
     let end = log.entries().last().unwrap().sequence;
     let bucket = bucket(&log, end, (1_000, |_| true)).await;
     let [owed] = &shown(&bucket).await[..] else { panic!("one order is to be paid") };
@@ -167,8 +164,7 @@ async fn a_debt_as_it_was_before_is_told() {
     let mut shop = open_shop();
     shop.send(&place(order(1), &[line("mug", 1)]));
     shop.send(&decline(order(1), "do_not_honor"));
-    let log = logged(&shop).await;
-    log.tamper(|all| all.iter_mut().for_each(|one| one.subject = subjects().commit()));
+    let log = logged_on(&shop, &subjects().commit()).await;
     let end = log.entries().last().unwrap().sequence;
     let early = shown(&bucket(&log, Sequence(end.0 - 1), (1_000, |_| true)).await).await;
     let bucket = bucket(&log, end, (1_000, |_| true)).await;

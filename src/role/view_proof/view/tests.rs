@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::fixtures::*;
 use crate::port::model::{ModelClock, ModelLog};
 use crate::port::{Batch, Message};
-use crate::role::testing::logged;
+use crate::role::testing::logged_on;
 use crate::role::view_proof::hold;
 use crate::view::OrderView;
 use crate::wire::{CommitHead, Position, Subjects};
@@ -26,8 +26,7 @@ async fn shop(seed: u64) -> World {
 }
 
 async fn world(shop: &Shop) -> World {
-    let log = logged(shop).await;
-    log.tamper(|all| all.iter_mut().for_each(|one| one.subject = subjects().commit()));
+    let log = logged_on(shop, &subjects().commit()).await;
     let end = log.entries().last().unwrap().sequence;
     (log.clone(), values(&log, end), end)
 }
