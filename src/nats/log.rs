@@ -7,6 +7,7 @@ use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
+use super::aside::aside;
 use super::batch::BatchPublisher;
 use super::codes;
 use super::connect::Connection;
@@ -125,8 +126,11 @@ impl JsLog {
         }
         let before = Sequence(sequence.0.saturating_sub(1));
         let older = segments.older(before, sequence)?;
-        let mut tail = older.read(Subjects::everything(), before, sequence)?;
-        Ok(tail.next(1)?.into_iter().next())
+        aside(move || {
+            let mut tail = older.read(Subjects::everything(), before, sequence)?;
+            Ok(tail.next(1)?.into_iter().next())
+        })
+        .await
     }
 
     async fn entry_of(&self, stream: &str, sequence: Sequence) -> Result<Option<Entry>, ReadError> {
@@ -210,7 +214,10 @@ impl Log for JsLog {
         }
         match before {
             Sequence::START => Ok(before),
-            to => segments.older(Sequence::START, to)?.before(moment, to),
+            to => {
+                let older = segments.older(Sequence::START, to)?;
+                aside(move || older.before(moment, to)).await
+            }
         }
     }
 

@@ -4,17 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::aside::Aside;
 use super::segments::{Segment, Segments};
 use super::tail::JsTail;
 use crate::domain::Sequence;
-use crate::port::{Entry, OlderTail, ReadError, Tail};
+use crate::port::{Entry, ReadError, Tail};
 
 /// How long a reader waits in silence before it looks whether the log goes on in another stream.
 /// That happens a few times a year; looking costs one request.
 const LOOK: Duration = Duration::from_millis(500);
-
-/// Entries taken from an archive at once.
-const READ_AT_ONCE: usize = 256;
 
 /// A reader's place in a log.
 pub struct MarketTail {
@@ -30,7 +28,7 @@ pub struct MarketTail {
 /// Where it reads just now.
 enum Part {
     /// What the server no longer has, and where that ends.
-    Older(Box<dyn OlderTail>, Sequence),
+    Older(Aside, Sequence),
     /// A stream that goes on in another one, and where it ends.
     Closed(Box<JsTail>, Sequence),
     /// The last stream there is.
@@ -59,7 +57,7 @@ impl MarketTail {
                     if limit < self.held.len() {
                         return Ok(());
                     }
-                    let mut entries = tail.next(READ_AT_ONCE)?;
+                    let mut entries = tail.next().await?;
                     if !entries.is_empty() {
                         self.held.append(&mut entries);
                         continue;
@@ -172,7 +170,7 @@ async fn part_as_known(
     let oldest = closed.first().unwrap_or(last);
     if after.next() < oldest.first {
         let to = Sequence(oldest.first.0.saturating_sub(1));
-        let older = segments.older(after, to)?.read(filter, after, to)?;
+        let older = Aside::begin(segments.older(after, to)?, filter, (after, to))?;
         return Ok(Part::Older(older, to));
     }
     let of = closed.iter().find(|segment| after < segment.last);

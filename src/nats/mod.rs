@@ -4,6 +4,7 @@
 //! in `codes` alone.
 
 mod api;
+mod aside;
 mod asks;
 mod batch;
 mod client;

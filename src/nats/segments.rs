@@ -220,8 +220,8 @@ impl Segments {
     }
 
     /// What was before the streams that there are.
-    pub(super) fn older(&self, after: Sequence, to: Sequence) -> Result<&dyn Older, ReadError> {
-        self.older.as_deref().ok_or_else(|| {
+    pub(super) fn older(&self, after: Sequence, to: Sequence) -> Result<Arc<dyn Older>, ReadError> {
+        self.older.clone().ok_or_else(|| {
             let looked = "in an archive: `archive.dir` names no folder".to_owned();
             ReadError::Broken(MissingLog { first: after.next(), last: to, looked }.into())
         })
