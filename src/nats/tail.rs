@@ -59,6 +59,8 @@ pub struct JsTail {
     /// Counts the consumer's deliveries: a gap means that some were lost on the way.
     delivered: u64,
     remaining: u64,
+    /// Whether the last call took as much as it may: then there is more.
+    has_more: bool,
 }
 
 /// A consumer, and what comes of it.
@@ -87,6 +89,7 @@ impl JsTail {
             end: Sequence::START,
             delivered: 0,
             remaining: 0,
+            has_more: false,
         };
         tail.connect().await?;
         Ok(tail)
@@ -188,6 +191,12 @@ impl JsTail {
 
     /// Waits for deliveries and holds what is there: at least one, at most `limit`.
     async fn receive(&mut self, limit: usize) -> Result<(), ReadError> {
+        if self.has_more {
+            // Whoever folds a long log is never out of it: without a pause nobody else has a turn,
+            // and the leases of a whole process expire.
+            tokio::task::yield_now().await;
+            self.has_more = false;
+        }
         while self.held.is_empty() {
             let delivery = self.delivery().await?;
             let Some(first) = self.accept(delivery) else {
@@ -210,6 +219,7 @@ impl JsTail {
                 None => self.reader = None,
             }
         }
+        self.has_more = limit <= self.held.len();
         Ok(())
     }
 }

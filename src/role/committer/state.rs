@@ -82,8 +82,9 @@ pub async fn read_to_end<L: Log>(
     Ok(())
 }
 
-/// Commits taken from the reader at once.
-const READ_AT_ONCE: usize = 256;
+/// Commits taken from the reader at once. A full one takes a millisecond to fold, and others wait
+/// meanwhile.
+const READ_AT_ONCE: usize = 64;
 
 /// Follows one commit.
 pub(super) async fn follow<L: Log>(

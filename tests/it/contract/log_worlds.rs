@@ -1,5 +1,6 @@
 //! The log contract, on the model, on one node and on three.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +14,7 @@ use futures::{FutureExt, TryStreamExt};
 use kassa::domain::{Sequence, Timestamp};
 use kassa::nats::{JsLog, Scratch};
 use kassa::port::model::{Fault, ModelClock, ModelLog};
-use kassa::port::{CommitError, Log};
+use kassa::port::{CommitError, Log, Tail};
 use serde_json::json;
 
 use super::log::{LogWorld, Place, batch};
@@ -91,6 +92,7 @@ async fn one_node_keeps_the_promises_of_a_log() {
     let nats = Nats::one_in_a_hurry().await;
     let world = NatsWorld::of(&nats.url());
     whole_contract(world.clone()).await;
+    whoever_reads_much_lets_others_have_their_turn(world.clone()).await;
     what_is_stored_says_which_one_it_follows(world).await;
 }
 
@@ -99,7 +101,38 @@ async fn three_nodes_keep_the_promises_of_a_log() {
     let nats = Nats::three_in_a_hurry().await;
     let world = NatsWorld::of(&nats.url());
     whole_contract(world.clone()).await;
+    whoever_reads_much_lets_others_have_their_turn(world.clone()).await;
     what_is_stored_says_which_one_it_follows(world).await;
+}
+
+/// A committer that folds a long log is not the only one in its process.
+async fn whoever_reads_much_lets_others_have_their_turn(world: NatsWorld) {
+    let place = world.stream().await;
+    let many: Vec<_> = (0..600).map(|_| place.message("a", "x")).collect();
+    for some in many.chunks(200) {
+        place.log.commit(&batch(some.to_vec())).await.unwrap();
+    }
+    for limit in [1, 30] {
+        let mut tail = place.log.follow(&place.subject(">"), Sequence::START).await.unwrap();
+        let (turns, done) = (Cell::new(0_u32), Cell::new(false));
+        let reads = async {
+            let (mut read, mut last, mut in_a_row) = (0, 0, 0);
+            while read < many.len() {
+                read += tail.next(limit).await.unwrap().len();
+                in_a_row = if last == turns.get() { in_a_row + 1 } else { 0 };
+                last = turns.get();
+                assert!(in_a_row < 3, "{in_a_row} portions of {limit} in a row");
+            }
+            done.set(true);
+        };
+        let others = async {
+            while !done.get() {
+                turns.set(turns.get() + 1);
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::join!(reads, others);
+    }
 }
 
 /// A reader of commits need not ask whether one was left out before this one: the server keeps
