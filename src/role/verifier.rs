@@ -3,22 +3,23 @@
 //! The books are kept in memory, so a start reads the log from its first message, at a pace that
 //! leaves the server to those who sell. What was found is told again then: a log does not heal.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::follow::PAUSE;
 use crate::domain::verify::Violation;
-use crate::domain::{Command, CommandId, FindingKind, ReportFinding, Text, Token};
+use crate::domain::{Command, CommandId, FindingKind, ReportFinding, Sequence, Text, Token};
 use crate::engine::{Candidate, stored};
-use crate::port::{Clock, Commands, Lease, Log, ReadError, Tail, Unanswered, new_uuid};
+use crate::port::{Clock, Commands, Entry, Lease, Log, ReadError, Tail, Unanswered, new_uuid};
 use crate::telemetry;
 use crate::wire::{Subjects, Verifier};
 
-/// Messages that are taken at once. A commit has hundreds of events, and whoever waits for this
-/// task waits for all of them.
+/// Messages that are taken at once. A commit has hundreds of events.
 const READ_AT_ONCE: usize = 16;
 
 /// How many times as long as the work each pause is, while there is more to read: it never takes
@@ -43,7 +44,11 @@ pub struct Ports<L, K, R, C> {
 
 /// What was found and told so far.
 struct Audit {
-    verifier: Verifier,
+    /// Shared with the thread that enters what was read: books of millions of orders grow and are
+    /// swept in steps of a second, in which no task of the process would have its turn.
+    verifier: Arc<Mutex<Verifier>>,
+    /// The work of that thread, while there is any. It goes on when nobody waits for it.
+    entering: Option<JoinHandle<()>>,
     oversold: u64,
     violations: u64,
     /// The first violation that nobody has been told of.
@@ -97,12 +102,15 @@ async fn follow<L: Log, K: Lease, R: Commands, C: Clock>(
     subjects: &Subjects,
     audit: &mut Audit,
 ) -> Result<(), ReadError> {
-    if ports.events.end().await? < audit.verifier.end() {
+    audit.entered().await?;
+    let mut verified = audit.verifier().end();
+    if ports.events.end().await? < verified {
         warn!("the log is shorter than what was verified of it; it is verified anew");
         *audit = Audit::new(subjects);
+        verified = Sequence::START;
     }
-    info!(from = audit.verifier.end().next().0, "verifying");
-    let mut tail = ports.events.follow(Subjects::everything(), audit.verifier.end()).await?;
+    info!(from = verified.next().0, "verifying");
+    let mut tail = ports.events.follow(Subjects::everything(), verified).await?;
     loop {
         let due = audit.due();
         let entries = tokio::select! {
@@ -110,7 +118,7 @@ async fn follow<L: Log, K: Lease, R: Commands, C: Clock>(
             () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => Vec::new(),
         };
         let begun = Instant::now();
-        entries.iter().for_each(|entry| audit.verifier.take(&stored(entry)));
+        audit.enter(entries).await?;
         let took = begun.elapsed();
         audit.look();
         if audit.due() == Some(Duration::ZERO) {
@@ -127,14 +135,40 @@ impl Audit {
         if let Some(metrics) = telemetry::metrics() {
             metrics.audited(0, 0);
         }
-        let verifier = Verifier::new(subjects.clone());
-        Self { verifier, oversold: 0, violations: 0, untold: None, told_at: None }
+        let verifier = Arc::new(Mutex::new(Verifier::new(subjects.clone())));
+        Self { verifier, entering: None, oversold: 0, violations: 0, untold: None, told_at: None }
+    }
+
+    fn verifier(&self) -> MutexGuard<'_, Verifier> {
+        self.verifier.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Enters what was read.
+    async fn enter(&mut self, entries: Vec<Entry>) -> Result<(), ReadError> {
+        let verifier = Arc::clone(&self.verifier);
+        self.entering = Some(spawn_blocking(move || {
+            let mut verifier = verifier.lock().unwrap_or_else(PoisonError::into_inner);
+            entries.iter().for_each(|entry| verifier.take(&stored(entry)));
+        }));
+        self.entered().await
+    }
+
+    /// Waits until everything that was read is entered.
+    async fn entered(&mut self) -> Result<(), ReadError> {
+        if let Some(entering) = &mut self.entering {
+            let entered = entering.await;
+            self.entering = None;
+            entered.map_err(|error| ReadError::Broken(error.into()))?;
+        }
+        Ok(())
     }
 
     /// Looks at what the last messages have broken.
     fn look(&mut self) {
-        let (violations, all) = self.verifier.violations();
-        let oversold = self.verifier.oversold();
+        let verifier = Arc::clone(&self.verifier);
+        let verifier = verifier.lock().unwrap_or_else(PoisonError::into_inner);
+        let (violations, all) = verifier.violations();
+        let oversold = verifier.oversold();
         if all == self.violations && oversold == self.oversold {
             return;
         }
