@@ -3,15 +3,25 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::OwnedMutexGuard;
+
 use crate::port::{SnapshotError, Snapshots};
 
 /// The snapshots of a market, in memory. Clones are the same place.
 #[derive(Clone, Debug, Default)]
-pub struct ModelSnapshots(Arc<Mutex<HashMap<String, Vec<u8>>>>);
+pub struct ModelSnapshots {
+    kept: Arc<Mutex<HashMap<String, Vec<u8>>>>,
+    way: Arc<tokio::sync::Mutex<()>>,
+}
 
 impl ModelSnapshots {
+    /// Nothing is kept any more until the guard is dropped; whoever saves waits.
+    pub async fn hold_up(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.way).lock_owned().await
+    }
+
     fn kept(&self) -> MutexGuard<'_, HashMap<String, Vec<u8>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -21,6 +31,7 @@ impl Snapshots for ModelSnapshots {
     }
 
     async fn save(&self, name: &str, bytes: Vec<u8>) -> Result<(), SnapshotError> {
+        let _passing = self.way.lock().await;
         self.kept().insert(name.to_owned(), bytes);
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -53,9 +54,6 @@ pub struct Settings {
 /// Pause before a role that lost its server, or its lease, looks again.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// How long a snapshot may keep a standby waiting when we stop.
-const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// Is a committer until `stop`.
 ///
 /// # Errors
@@ -89,28 +87,58 @@ where
         };
         let (done, abort) = (CancellationToken::new(), CancellationToken::new());
         let active = async {
-            let ended = act(ports, settings, state, (stop, &abort)).await;
+            let acted = act(ports, settings, state, (stop, &abort)).await;
             done.cancel();
             if let Some(metrics) = telemetry::metrics() {
                 metrics.command_age().nothing();
             }
-            ended
+            acted
         };
         let keep = ports.candidate.keep(revision, &done, &abort);
-        let (ended, ()) = tokio::join!(active, keep);
-        match ended {
-            Ok(Ended::Drained) => return Ok(()),
-            Ok(Ended::Aborted) => warn!("no longer active; standing by"),
-            Ok(Ended::Superseded) => {
+        let (acted, ()) = tokio::join!(active, keep);
+        match acted {
+            Ok(Acted::Drained(last)) => {
+                // Somebody else may act by now: what is kept here takes seconds when it is large.
+                last.keep(&ports.snapshots).await;
+                return Ok(());
+            }
+            Ok(Acted::Ended(Ended::Superseded)) => {
                 warn!("somebody else writes; standing by");
                 if let Some(metrics) = telemetry::metrics() {
                     metrics.fenced("committer");
                 }
             }
-            Ok(Ended::Lost) => {}
+            Ok(Acted::Ended(Ended::Aborted | Ended::Drained)) => {
+                warn!("no longer active; standing by");
+            }
+            Ok(Acted::Ended(Ended::Lost)) => {}
             Err(error) => wait_or_fail(error).await?,
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// How a committer acted.
+enum Acted {
+    /// Until its input ended; everything is in the log.
+    Drained(Box<Last>),
+    /// Until something else ended it.
+    Ended(Ended),
+}
+
+/// What a committer that has stopped leaves behind.
+struct Last {
+    state: Snapshot,
+    /// The snapshot that is being written.
+    keeping: JoinHandle<()>,
+}
+
+impl Last {
+    /// Keeps its state, for as long as the process has.
+    async fn keep(self, snapshots: &impl Snapshots) {
+        // One that is being written must not come after this one.
+        let _ = self.keeping.await;
+        save(snapshots, self.state).await;
     }
 }
 
@@ -158,7 +186,7 @@ async fn act<L, K, A, S, C, R>(
     settings: &Settings,
     mut state: Snapshot,
     (stop, abort): (&CancellationToken, &CancellationToken),
-) -> Result<Ended, CannotAct>
+) -> Result<Acted, CannotAct>
 where
     L: Log,
     K: Lease,
@@ -175,7 +203,7 @@ where
     read_to_end(events, subjects, &mut state).await?;
     check_commands(commands, state.chain.position, abort).await?;
     if !open(events, subjects, &mut state, clock, abort).await? {
-        return Ok(Ended::Aborted);
+        return Ok(Acted::Ended(Ended::Aborted));
     }
     let epoch = state.chain.epoch;
     info!(epoch, number = state.chain.number, orders = state.market.open_orders(), "active");
@@ -220,7 +248,7 @@ where
                 let open_commands = machine.into_open();
                 let mut state = load(snapshots).await;
                 if !open(events, subjects, &mut state, clock, abort).await? {
-                    return Ok(Ended::Aborted);
+                    return Ok(Acted::Ended(Ended::Aborted));
                 }
                 let (rules, outlet) = (rules.clone(), outlet.clone());
                 machine =
@@ -231,23 +259,16 @@ where
         }
     };
     drop(keeper);
-    if ended == Ended::Drained {
-        for reader in [published, requested] {
-            // A reader that failed ended the input, and its failure is ours.
-            reader.await.map_err(CannotAct::Reader)??;
-        }
-        let state = machine.into_state();
-        info!(number = state.chain.number, "handing over");
-        let saved = async {
-            // One that is being written must not come after this one.
-            let _ = keeping.await;
-            save(snapshots, state).await;
-        };
-        if tokio::time::timeout(SNAPSHOT_TIMEOUT, saved).await.is_err() {
-            warn!("no snapshot in time; the next start folds more of the log");
-        }
+    if ended != Ended::Drained {
+        return Ok(Acted::Ended(ended));
     }
-    Ok(ended)
+    for reader in [published, requested] {
+        // A reader that failed ended the input, and its failure is ours.
+        reader.await.map_err(CannotAct::Reader)??;
+    }
+    let state = machine.into_state();
+    info!(number = state.chain.number, "handing over");
+    Ok(Acted::Drained(Box::new(Last { state, keeping })))
 }
 
 /// Writes the snapshots it is given, one after the other.

@@ -11,7 +11,7 @@ use crate::domain::market::Request;
 use crate::domain::{Sequence, Timestamp};
 use crate::port::model::{Fault, ModelClock};
 use crate::port::testing::Dice;
-use crate::port::{Batch, Clock, Log, Message};
+use crate::port::{Batch, Clock, Log, Message, Snapshots};
 use crate::role::committer::CannotAct;
 use crate::wire::{Commit, Outcome, OutcomeKind, Snapshot};
 
@@ -81,6 +81,27 @@ async fn gives_up(instance: Instance) -> CannotAct {
 async fn stop(instance: Instance) {
     instance.stop.cancel();
     instance.task.await.expect("no panic").expect("stops in order");
+}
+
+/// Millions of orders are seconds of work to keep; nobody who buys waits for that.
+#[tokio::test(start_paused = true)]
+async fn whoever_stops_hands_over_before_it_keeps_its_last_state() {
+    let mut street = Street::new();
+    let first = street.world.start(0);
+    street.offer("mug").await;
+    let held_up = street.world.snapshots.hold_up().await;
+    first.stop.cancel();
+    let second = street.world.start(1);
+    street.buy(1, "mug").await;
+    assert!(!first.task.is_finished(), "it has kept nothing yet");
+    let sold = street.commits().len();
+    drop(held_up);
+    first.task.await.expect("no panic").expect("stops in order");
+    let bytes = street.world.snapshots.load("market").await.unwrap().unwrap();
+    let kept = Snapshot::decode(&bytes).unwrap();
+    assert!(kept.chain.number < sold as u64, "what the first one knew");
+    stop(second).await;
+    assert_eq!(street.commits().len() as u64, street.folded().chain.number);
 }
 
 #[tokio::test(start_paused = true)]

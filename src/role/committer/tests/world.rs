@@ -90,7 +90,7 @@ pub(super) struct World {
     pub(super) subjects: Subjects,
     /// Commits between two snapshots; few, so that there are many.
     pub(super) snapshot_every: u64,
-    snapshots: ModelSnapshots,
+    pub(super) snapshots: ModelSnapshots,
     asks: ModelAsks,
     replies: ModelReplies,
 }
