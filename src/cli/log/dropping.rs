@@ -51,6 +51,10 @@ pub(super) async fn drop_stream(
     let connected = session.connect().await?;
     let segment = droppable(&connected, &arguments.stream).await?;
     behind_it(&connected, &segment).await?;
+    // Before a copy is proved for minutes.
+    if !arguments.yes && !arguments.dry_run && !std::io::stdin().is_terminal() {
+        return Err(Failure::new(Code::Usage, "nobody is there to be asked: say --yes"));
+    }
     let copied = prove(session, &connected, (&dir, &segment)).await?;
     let Segment { stream, first, last, messages, bytes, .. } = segment.clone();
     let server = connected.connection.server().name;
@@ -106,11 +110,8 @@ async fn behind_it(connected: &Connected, segment: &Segment) -> Result<(), Failu
     }
 }
 
-/// Asks, when somebody is there to be asked.
+/// Asks whoever typed the command.
 fn agreed(stream: &str) -> Result<(), Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::new(Code::Usage, "nobody is there to be asked: say --yes"));
-    }
     say(&format!("delete {stream} from the server? Type its name:"));
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(anyhow::Error::from)?;
