@@ -6,6 +6,7 @@ pub mod checkpoints;
 pub mod committer;
 pub mod feed;
 pub mod follow;
+mod let_go;
 pub mod milestones;
 pub mod outbox;
 pub mod payer;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::follow::PAUSE;
+use super::let_go::let_go;
 use crate::domain::verify::Violation;
 use crate::domain::{Command, CommandId, FindingKind, ReportFinding, Sequence, Text, Token};
 use crate::engine::{Candidate, stored};
@@ -67,6 +68,17 @@ pub async fn watch<L: Log, K: Lease, R: Commands, C: Clock>(
     stop: &CancellationToken,
 ) -> Result<(), ReadError> {
     let mut audit = Audit::new(subjects);
+    let watched = watch_on(ports, subjects, &mut audit, stop).await;
+    let_go(audit);
+    watched
+}
+
+async fn watch_on<L: Log, K: Lease, R: Commands, C: Clock>(
+    ports: &Ports<L, K, R, C>,
+    subjects: &Subjects,
+    audit: &mut Audit,
+    stop: &CancellationToken,
+) -> Result<(), ReadError> {
     loop {
         let revision = tokio::select! {
             () = stop.cancelled() => return Ok(()),
@@ -79,7 +91,7 @@ pub async fn watch<L: Log, K: Lease, R: Commands, C: Clock>(
             let ended = tokio::select! {
                 () = stop.cancelled() => Ok(()),
                 () = abort.cancelled() => Ok(()),
-                ended = follow(ports, subjects, &mut audit) => ended,
+                ended = follow(ports, subjects, audit) => ended,
             };
             done.cancel();
             ended
@@ -106,7 +118,7 @@ async fn follow<L: Log, K: Lease, R: Commands, C: Clock>(
     let mut verified = audit.verifier().end();
     if ports.events.end().await? < verified {
         warn!("the log is shorter than what was verified of it; it is verified anew");
-        *audit = Audit::new(subjects);
+        let_go(std::mem::replace(audit, Audit::new(subjects)));
         verified = Sequence::START;
     }
     info!(from = verified.next().0, "verifying");

@@ -16,6 +16,7 @@ use crate::domain::market::{LedgerEntry, Request, Verdict};
 use crate::domain::{Address, OrderId, Recorded, Sequence, Source, Timestamp};
 use crate::engine::{Error, Machine};
 use crate::port::{AnswerTo, Arrived, Batch, Clock, Committed, Message, Replies};
+use crate::role::let_go::let_go;
 use crate::wire::{
     COMMIT_TYPE, Chain, CommitHead, Hash, Ledger, Outcome, OutcomeKind, Snapshot, Subjects, Unkept,
     headers,
@@ -79,6 +80,7 @@ impl<C: Clock, R: Replies> Committer<C, R> {
     /// Every command that has not been answered, in the order in which they came.
     #[must_use]
     pub fn into_open(self) -> Vec<Arrived> {
+        let_go(self.state);
         let flight = self.flight.into_iter().flat_map(|flight| flight.decided);
         let taken = flight.chain(self.draft.decided).map(|decided| decided.taken);
         taken.chain(self.waiting.into_all()).map(|taken| taken.arrived).collect()

@@ -17,6 +17,7 @@ use super::state::{NAME, follow, load, read_to_end};
 use super::steady::SteadyClock;
 use crate::engine::{Candidate, Ended, Error, Machine, drive};
 use crate::port::{Arrived, Asks, Clock, Lease, Log, ReadError, Replies, Snapshots, Tail};
+use crate::role::let_go::let_go;
 use crate::telemetry;
 use crate::wire::{Snapshot, Subjects};
 
@@ -73,17 +74,27 @@ where
     R: Replies + Clone,
 {
     loop {
-        let mut state = load(&ports.snapshots).await;
-        let standby = stand_by(&ports.events, settings, &mut state, &ports.candidate);
-        let revision = tokio::select! {
+        let mut state = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            revision = standby => match revision {
-                Ok(revision) => revision,
-                Err(error) => {
-                    wait_or_fail(error.into()).await?;
-                    continue;
-                }
-            },
+            state = load(&ports.snapshots) => state,
+        };
+        let acquired = tokio::select! {
+            () = stop.cancelled() => None,
+            acquired = stand_by(&ports.events, settings, &mut state, &ports.candidate) => {
+                Some(acquired)
+            }
+        };
+        let revision = match acquired {
+            Some(Ok(revision)) => revision,
+            None => {
+                let_go(state);
+                return Ok(());
+            }
+            Some(Err(error)) => {
+                let_go(state);
+                wait_or_fail(error.into()).await?;
+                continue;
+            }
         };
         let (done, abort) = (CancellationToken::new(), CancellationToken::new());
         let active = async {
@@ -260,6 +271,7 @@ where
     };
     drop(keeper);
     if ended != Ended::Drained {
+        let_go(machine);
         return Ok(Acted::Ended(ended));
     }
     for reader in [published, requested] {
