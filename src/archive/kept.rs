@@ -20,6 +20,8 @@ pub struct LogFolder {
     market: MarketName,
     /// Archives that were read from their first byte to their last.
     sound: Mutex<HashMap<PathBuf, Arc<Archive>>>,
+    /// Held by whoever proves a part.
+    proving: Mutex<()>,
 }
 
 /// A part of a log, as its name says.
@@ -52,7 +54,7 @@ impl LogFolder {
     /// The parts of a market's log in a folder. Whether there are any is found out by reading.
     #[must_use]
     pub fn of(dir: &Path, market: MarketName) -> Self {
-        Self { dir: dir.to_path_buf(), market, sound: Mutex::default() }
+        Self { dir: dir.to_path_buf(), market, sound: Mutex::default(), proving: Mutex::default() }
     }
 
     /// The parts that are there, in their order. A folder that is not there holds none.
@@ -105,6 +107,11 @@ impl LogFolder {
     /// [`ArchiveError`].
     pub fn open(&self, part: &LogPart) -> Result<Arc<Archive>, ArchiveError> {
         let sound = || self.sound.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(archive) = sound().get(&part.file) {
+            return Ok(Arc::clone(archive));
+        }
+        // Several who want it at once wait for the one who proves it.
+        let _proving = self.proving.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(archive) = sound().get(&part.file) {
             return Ok(Arc::clone(archive));
         }

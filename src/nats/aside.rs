@@ -18,7 +18,10 @@ const READ_AT_ONCE: usize = 64;
 const AHEAD: usize = 4;
 
 /// A reader's place in what the server no longer has.
-pub(super) struct Aside(mpsc::Receiver<Result<Vec<Entry>, ReadError>>);
+pub(super) struct Aside {
+    portions: mpsc::Receiver<Result<Vec<Entry>, ReadError>>,
+    is_done: bool,
+}
 
 impl Aside {
     /// Begins to read the entries whose subject matches `filter`, after `after` and up to `to`.
@@ -43,14 +46,19 @@ impl Aside {
                 }
             }
         })?;
-        Ok(Self(receiver))
+        Ok(Self { portions: receiver, is_done: false })
     }
 
-    /// Waits for the next portion; an empty one is the end. Cancel safe.
+    /// Waits for the next portion; an empty one is the end, and comes from then on. Cancel safe.
     pub(super) async fn next(&mut self) -> Result<Vec<Entry>, ReadError> {
+        if self.is_done {
+            return Ok(Vec::new());
+        }
         // A thread that is ahead would never have others take their turn.
         tokio::task::yield_now().await;
-        self.0.recv().await.unwrap_or_else(|| Err(gone()))
+        let portion = self.portions.recv().await.unwrap_or_else(|| Err(gone()))?;
+        self.is_done = portion.is_empty();
+        Ok(portion)
     }
 }
 
@@ -144,6 +152,8 @@ mod tests {
             loop {
                 let mut portion = tail.next().await.unwrap();
                 if portion.is_empty() {
+                    // Whoever was interrupted where it goes on elsewhere asks again.
+                    assert_eq!(tail.next().await.unwrap(), []);
                     return read;
                 }
                 read.append(&mut portion);

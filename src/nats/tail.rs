@@ -59,7 +59,7 @@ pub struct JsTail {
     /// Counts the consumer's deliveries: a gap means that some were lost on the way.
     delivered: u64,
     remaining: u64,
-    /// Whether the last call took as much as it may: then there is more.
+    /// Whether the last call took as much as it may: then there may be more.
     has_more: bool,
 }
 

@@ -121,6 +121,8 @@ async fn follow<L: Log, K: Lease, R: Commands, C: Clock>(
         let_go(std::mem::replace(audit, Audit::new(subjects)));
         verified = Sequence::START;
     }
+    // Whoever lost the lease may not have looked at what it entered last.
+    audit.look();
     info!(from = verified.next().0, "verifying");
     let mut tail = ports.events.follow(Subjects::everything(), verified).await?;
     loop {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kassa::archive::LogFolder;
 use kassa::domain::Sequence;
 use kassa::nats::{JsLog, segments};
-use kassa::port::Log;
+use kassa::port::{Log, Tail};
 use kassa::run::Role;
 use serde_json::Value;
 
@@ -41,6 +41,36 @@ fn archives(dir: &Path) -> Vec<PathBuf> {
         files.filter(|file| file.extension().is_some_and(|ending| ending == "kassa")).collect();
     files.sort();
     files
+}
+
+/// Whoever is interrupted again and again, wherever it is, reads what others read.
+async fn assert_is_read_in_fits(shop: &Shop) {
+    let log = shop.events().await;
+    let end = log.end().await.unwrap();
+    let mut read = Vec::new();
+    for is_interrupted in [false, true] {
+        let mut tail = log.follow(">", Sequence::START).await.unwrap();
+        let (mut sequences, mut turns) = (Vec::new(), 1_u32);
+        while sequences.last().is_none_or(|last| *last < end) {
+            let others = async {
+                for _ in 0..turns {
+                    tokio::task::yield_now().await;
+                }
+            };
+            let entries = tokio::select! {
+                biased;
+                entries = tail.next(9) => entries.unwrap(),
+                () = others, if is_interrupted => Vec::new(),
+            };
+            // Going on elsewhere takes longer than most waits, and must not begin anew for ever.
+            turns = if entries.is_empty() { turns * 2 } else { 1 };
+            sequences.extend(entries.iter().map(|entry| entry.sequence));
+        }
+        sequences.truncate(sequences.partition_point(|sequence| *sequence <= end));
+        read.push(sequences);
+    }
+    assert_eq!(read[0].len() as u64, end.0, "every message is here");
+    assert_eq!(read[0], read[1]);
 }
 
 async fn lives_on(nats: Nats) {
@@ -110,6 +140,7 @@ async fn lives_on(nats: Nats) {
     }
     let folder_of = LogFolder::of(&dir, "main".parse().unwrap());
     shop.setup.older = Some(Arc::new(folder_of));
+    assert_is_read_in_fits(&shop).await;
     let truth = prove(&shop, &answers).await;
     let words = |arguments: &[&'static str]| kept(arguments);
     let run = async |arguments: &[String]| {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -110,7 +110,7 @@ where
         match acted {
             Ok(Acted::Drained(last)) => {
                 // Somebody else may act by now: what is kept here takes seconds when it is large.
-                last.keep(&ports.snapshots).await;
+                last.keep((&ports.events, &ports.snapshots), &settings.subjects).await;
                 return Ok(());
             }
             Ok(Acted::Ended(Ended::Superseded)) => {
@@ -138,18 +138,29 @@ enum Acted {
 }
 
 /// What a committer that has stopped leaves behind.
-struct Last {
-    state: Snapshot,
+pub(super) struct Last {
+    pub(super) state: Snapshot,
     /// The snapshot that is being written.
-    keeping: JoinHandle<()>,
+    pub(super) keeping: JoinHandle<()>,
 }
 
 impl Last {
-    /// Keeps its state, for as long as the process has.
-    async fn keep(self, snapshots: &impl Snapshots) {
+    /// Keeps its state, for as long as the process has, and unless somebody else acts by then:
+    /// that one keeps its own, and two who keep theirs at once leave bytes behind that nobody
+    /// names.
+    pub(super) async fn keep(
+        self,
+        (events, snapshots): (&impl Log, &impl Snapshots),
+        subjects: &Subjects,
+    ) {
         // One that is being written must not come after this one.
         let _ = self.keeping.await;
-        save(snapshots, self.state).await;
+        let head = self.state.chain.head;
+        let Some(bytes) = packed(self.state).await else { return };
+        let last = events.last(&subjects.commit()).await;
+        if last.is_ok_and(|last| last.is_some_and(|last| last.sequence == head)) {
+            save(snapshots, bytes).await;
+        }
     }
 }
 
@@ -209,12 +220,17 @@ where
     let Ports { commands, asks, snapshots, replies, .. } = ports;
     let events = &Doubtful(ports.events.clone());
     let subjects = &settings.subjects;
-    check_clock(&ports.candidate, &ports.clock).await?;
     let clock = &SteadyClock::start(ports.clock.clone(), abort.clone());
-    read_to_end(events, subjects, &mut state).await?;
-    check_commands(commands, state.chain.position, abort).await?;
-    if !open(events, subjects, &mut state, clock, abort).await? {
-        return Ok(Acted::Ended(Ended::Aborted));
+    let opened = async {
+        check_clock(&ports.candidate, &ports.clock).await?;
+        read_to_end(events, subjects, &mut state).await?;
+        check_commands(commands, state.chain.position, abort).await?;
+        Ok(open(events, subjects, &mut state, clock, abort).await?)
+    };
+    let opened: Result<bool, CannotAct> = opened.await;
+    if !matches!(opened, Ok(true)) {
+        let_go(state);
+        return opened.map(|_| Acted::Ended(Ended::Aborted));
     }
     let epoch = state.chain.epoch;
     info!(epoch, number = state.chain.number, orders = state.market.open_orders(), "active");
@@ -258,27 +274,32 @@ where
                 warn!("a commit was lost; deciding again what it held");
                 let open_commands = machine.into_open();
                 let mut state = load(snapshots).await;
-                if !open(events, subjects, &mut state, clock, abort).await? {
-                    return Ok(Acted::Ended(Ended::Aborted));
+                let opened = open(events, subjects, &mut state, clock, abort).await;
+                if !matches!(opened, Ok(true)) {
+                    let_go(state);
+                    return Ok(opened.map(|_| Acted::Ended(Ended::Aborted))?);
                 }
                 let (rules, outlet) = (rules.clone(), outlet.clone());
                 machine =
                     Committer::new(state, rules, subjects.clone(), outlet, Some(keeper.clone()));
                 machine.take_in(open_commands).await?;
             }
-            ended => break ended?,
+            ended => break ended,
         }
     };
     drop(keeper);
-    if ended != Ended::Drained {
+    if !matches!(ended, Ok(Ended::Drained)) {
         let_go(machine);
-        return Ok(Acted::Ended(ended));
-    }
-    for reader in [published, requested] {
-        // A reader that failed ended the input, and its failure is ours.
-        reader.await.map_err(CannotAct::Reader)??;
+        return Ok(ended.map(Acted::Ended)?);
     }
     let state = machine.into_state();
+    for reader in [published, requested] {
+        // A reader that failed ended the input, and its failure is ours.
+        if let Err(error) = reader.await.map_err(CannotAct::Reader).and_then(|read| Ok(read?)) {
+            let_go(state);
+            return Err(error);
+        }
+    }
     info!(number = state.chain.number, "handing over");
     Ok(Acted::Drained(Box::new(Last { state, keeping })))
 }
@@ -286,19 +307,27 @@ where
 /// Writes the snapshots it is given, one after the other.
 async fn keep_snapshots(snapshots: impl Snapshots, mut kept: mpsc::Receiver<Snapshot>) {
     while let Some(snapshot) = kept.recv().await {
-        save(&snapshots, snapshot).await;
+        if let Some(bytes) = packed(snapshot).await {
+            save(&snapshots, bytes).await;
+        }
     }
 }
 
-async fn save(snapshots: &impl Snapshots, snapshot: Snapshot) {
-    // Encoding a large state takes long enough to keep others waiting.
-    let encoded = tokio::task::spawn_blocking(move || snapshot.encode()).await;
-    let saved = match encoded {
-        Ok(Ok(bytes)) => snapshots.save(NAME, bytes).await.map_err(|error| error.to_string()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(error) => Err(error.to_string()),
-    };
-    if let Err(error) = saved {
-        warn!(error, "a snapshot was not kept; the next start folds more of the log");
+/// The bytes of a snapshot; none when it cannot be packed.
+async fn packed(snapshot: Snapshot) -> Option<Vec<u8>> {
+    // Packing a large state takes long enough to keep others waiting.
+    let packed = spawn_blocking(move || snapshot.encode()).await;
+    let packed = packed.map_err(|error| error.to_string());
+    let packed = packed.and_then(|bytes| bytes.map_err(|error| error.to_string()));
+    packed.inspect_err(not_kept).ok()
+}
+
+async fn save(snapshots: &impl Snapshots, bytes: Vec<u8>) {
+    if let Err(error) = snapshots.save(NAME, bytes).await {
+        not_kept(&error);
     }
+}
+
+fn not_kept(error: &impl std::fmt::Display) {
+    warn!(%error, "a snapshot was not kept; the next start folds more of the log");
 }

@@ -6,6 +6,7 @@ use tracing::{info, warn};
 use crate::domain::{Follows, Sequence, Text};
 use crate::engine::{Error, stands};
 use crate::port::{Log, ReadError, SnapshotError, Snapshots, Tail};
+use crate::role::let_go::let_go;
 use crate::wire::{Chain, Hash, Snapshot, Subjects};
 
 /// The committer's place among the snapshots: the last one replaces the one before.
@@ -135,7 +136,7 @@ async fn check_stands<L: Log>(
     let is = |found| found == hash;
     if head != Sequence::START && !stands(events, &subjects.commit(), head, is).await? {
         warn!(commit = head.0, "not this log's state; folding the log from its start");
-        *state = Snapshot::default();
+        let_go(std::mem::take(state));
     }
     Ok(())
 }

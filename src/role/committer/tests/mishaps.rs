@@ -13,6 +13,8 @@ use crate::port::model::{Fault, ModelClock};
 use crate::port::testing::Dice;
 use crate::port::{Batch, Clock, Log, Message, Snapshots};
 use crate::role::committer::CannotAct;
+use crate::role::committer::run::Last;
+use crate::role::committer::state::NAME;
 use crate::wire::{Commit, Outcome, OutcomeKind, Snapshot};
 
 /// How long anything here may take, in virtual time.
@@ -61,6 +63,12 @@ impl Street {
         heads.map(|entry| (entry.sequence, Commit::decode(&entry.payload).unwrap())).collect()
     }
 
+    /// What was kept last.
+    async fn kept(&self) -> Snapshot {
+        let bytes = self.world.snapshots.load(NAME).await.unwrap().expect("a snapshot is kept");
+        Snapshot::decode(&bytes).unwrap()
+    }
+
     /// The fold of the log.
     fn folded(&self) -> Snapshot {
         let mut state = Snapshot::default();
@@ -91,17 +99,34 @@ async fn whoever_stops_hands_over_before_it_keeps_its_last_state() {
     street.offer("mug").await;
     let held_up = street.world.snapshots.hold_up().await;
     first.stop.cancel();
+    // Until it has nothing left to do but to keep it.
+    tokio::time::sleep(Duration::from_millis(100)).await;
     let second = street.world.start(1);
     street.buy(1, "mug").await;
     assert!(!first.task.is_finished(), "it has kept nothing yet");
-    let sold = street.commits().len();
+    let sold = street.commits().len() as u64;
     drop(held_up);
     first.task.await.expect("no panic").expect("stops in order");
-    let bytes = street.world.snapshots.load("market").await.unwrap().unwrap();
-    let kept = Snapshot::decode(&bytes).unwrap();
-    assert!(kept.chain.number < sold as u64, "what the first one knew");
+    assert!(street.kept().await.chain.number < sold, "what the first one knew");
     stop(second).await;
-    assert_eq!(street.commits().len() as u64, street.folded().chain.number);
+    assert_eq!(street.kept().await.chain, street.folded().chain);
+}
+
+/// Whoever acts by then keeps its own.
+#[tokio::test(start_paused = true)]
+async fn a_last_state_that_others_have_gone_on_from_is_not_kept() {
+    let mut street = Street::new();
+    let first = street.world.start(0);
+    street.offer("mug").await;
+    let state = street.folded();
+    street.buy(1, "mug").await;
+    stop(first).await;
+    let kept = street.kept().await;
+    assert!(state.chain.number < kept.chain.number);
+    let World { events, snapshots, subjects, .. } = &street.world;
+    let last = Last { state, keeping: tokio::spawn(async {}) };
+    last.keep((events, snapshots), subjects).await;
+    assert_eq!(street.kept().await.chain, kept.chain);
 }
 
 #[tokio::test(start_paused = true)]
