@@ -114,6 +114,7 @@ async fn lives_on(nats: Nats) {
     assert!(written.contains("KASSA-LOG-PART") && written.contains("is written"), "{written}");
     let unasked = dropped(&url, FIRST, &["--archive", &dir_named]).await.unwrap_err();
     assert!(unasked.contains("--yes"), "{unasked}");
+    assert_is_read_in_fits(&shop).await;
     for stream in [FIRST, "KASSA_MAIN_EVENTS_2"] {
         let dropped = dropped(&url, stream, &["--archive", &dir_named, "--yes"]).await.unwrap();
         assert_eq!(dropped["stream"], stream);

@@ -80,9 +80,10 @@ impl<C: Clock, R: Replies> Committer<C, R> {
     /// Every command that has not been answered, in the order in which they came.
     #[must_use]
     pub fn into_open(self) -> Vec<Arrived> {
-        let_go(self.state);
-        let flight = self.flight.into_iter().flat_map(|flight| flight.decided);
-        let taken = flight.chain(self.draft.decided).map(|decided| decided.taken);
+        let flight = self.flight.map(|flight| (flight.decided, flight.snapshot));
+        let (sent, snapshot) = flight.unwrap_or_default();
+        let_go((self.state, snapshot));
+        let taken = sent.into_iter().chain(self.draft.decided).map(|decided| decided.taken);
         taken.chain(self.waiting.into_all()).map(|taken| taken.arrived).collect()
     }
 

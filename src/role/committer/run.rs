@@ -157,9 +157,12 @@ impl Last {
         let _ = self.keeping.await;
         let head = self.state.chain.head;
         let Some(bytes) = packed(self.state).await else { return };
-        let last = events.last(&subjects.commit()).await;
-        if last.is_ok_and(|last| last.is_some_and(|last| last.sequence == head)) {
-            save(snapshots, bytes).await;
+        match events.last(&subjects.commit()).await {
+            Ok(Some(last)) if last.sequence == head => {
+                save(snapshots, bytes).await;
+            }
+            Ok(_) => info!("somebody else acts, and keeps the state from now on"),
+            Err(error) => not_kept(&error),
         }
     }
 }
@@ -220,18 +223,23 @@ where
     let Ports { commands, asks, snapshots, replies, .. } = ports;
     let events = &Doubtful(ports.events.clone());
     let subjects = &settings.subjects;
-    let clock = &SteadyClock::start(ports.clock.clone(), abort.clone());
     let opened = async {
         check_clock(&ports.candidate, &ports.clock).await?;
+        // Only a clock that was proved is one to go by.
+        let clock = SteadyClock::start(ports.clock.clone(), abort.clone());
         read_to_end(events, subjects, &mut state).await?;
         check_commands(commands, state.chain.position, abort).await?;
-        Ok(open(events, subjects, &mut state, clock, abort).await?)
+        let opened = open(events, subjects, &mut state, &clock, abort).await?;
+        Ok(opened.then_some(clock))
     };
-    let opened: Result<bool, CannotAct> = opened.await;
-    if !matches!(opened, Ok(true)) {
-        let_go(state);
-        return opened.map(|_| Acted::Ended(Ended::Aborted));
-    }
+    let opened: Result<_, CannotAct> = opened.await;
+    let clock = &match opened {
+        Ok(Some(clock)) => clock,
+        failed => {
+            let_go(state);
+            return failed.map(|_| Acted::Ended(Ended::Aborted));
+        }
+    };
     let epoch = state.chain.epoch;
     info!(epoch, number = state.chain.number, orders = state.market.open_orders(), "active");
     let (sender, receiver) = mpsc::channel::<Arrived>(settings.queue);
@@ -282,7 +290,9 @@ where
                 let (rules, outlet) = (rules.clone(), outlet.clone());
                 machine =
                     Committer::new(state, rules, subjects.clone(), outlet, Some(keeper.clone()));
-                machine.take_in(open_commands).await?;
+                if let Err(error) = machine.take_in(open_commands).await {
+                    break Err(error);
+                }
             }
             ended => break ended,
         }

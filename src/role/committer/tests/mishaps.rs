@@ -1,6 +1,8 @@
 //! What goes wrong around a committer by somebody's hand: clocks that are set, streams that are
 //! put back, messages that nobody should have written.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::world::{Instance, World};
@@ -141,6 +143,36 @@ async fn whoever_goes_by_a_wrong_clock_never_opens_the_market() {
         street.offer("mug").await;
         street.buy(1, "mug").await;
         stop(sound).await;
+    }
+}
+
+/// A clock that is far ahead until it was looked at so often.
+#[derive(Clone)]
+struct Corrected(ModelClock, Arc<AtomicU32>);
+
+impl Clock for Corrected {
+    fn now(&self) -> Timestamp {
+        let left = self.1.load(Ordering::SeqCst);
+        self.1.store(left.saturating_sub(1), Ordering::SeqCst);
+        if 0 < left { self.0.now().after(hours(100)) } else { self.0.now() }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_committed_by_a_clock_that_is_corrected_before_the_market_opens() {
+    for looks in 1..5 {
+        let mut street = Street::new();
+        let corrected = Corrected(street.world.clock.clone(), Arc::new(AtomicU32::new(looks)));
+        let first = street.world.start_by(0, &corrected);
+        let second = street.world.start(1);
+        street.offer("mug").await;
+        let now = street.world.clock.now();
+        let made: Vec<Timestamp> = street.commits().iter().map(|(_, c)| c.head.at).collect();
+        assert!(made.iter().all(|at| *at <= now), "{looks}: {made:?} by {now}");
+        first.stop.cancel();
+        second.stop.cancel();
+        // It gives up when it is still wrong once it has to be proved.
+        drop(tokio::join!(first.task, second.task));
     }
 }
 

@@ -124,7 +124,7 @@ impl World {
     }
 
     /// Starts one on a machine with a clock of its own.
-    pub(super) fn start_by(&self, name: usize, clock: &ModelClock) -> Instance {
+    pub(super) fn start_by(&self, name: usize, clock: &impl Clock) -> Instance {
         let ports = Ports {
             events: self.events.clone(),
             commands: self.commands.clone(),
