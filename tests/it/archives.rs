@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use kassa::archive::LogFolder;
 use kassa::domain::Sequence;
-use kassa::nats::{JsLog, segments};
-use kassa::port::{Log, Tail};
+use kassa::nats::{JsLog, ObjectSnapshots, segments};
+use kassa::port::{Log, Snapshots, Tail};
 use kassa::run::Role;
 use serde_json::Value;
 
@@ -166,6 +166,17 @@ async fn lives_on(nats: Nats) {
         listed.as_array().unwrap().iter().map(|row| row["state"].clone()).collect();
     assert_eq!(states, ["archived", "archived", "written"], "{listed}");
     roles.stop(PROGRESS).await;
+
+    // A committer that has no state of its own goes on from that at the end of the last closed
+    // stream, and needs no archive for it.
+    let snapshots = ObjectSnapshots::open(&shop.connect("states").await, &shop.subjects).await;
+    snapshots.unwrap().save("market", b"cut".to_vec()).await.unwrap();
+    let older = shop.setup.older.take();
+    let selling = shop.start(&ROLES).await;
+    answers.push(Buyer::of(&[0, 1]).insist(&client).await);
+    shop.setup.older = older;
+    prove(&shop, &answers).await;
+    selling.stop(PROGRESS).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

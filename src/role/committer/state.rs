@@ -5,35 +5,62 @@ use tracing::{info, warn};
 
 use crate::domain::{Follows, Sequence, Text};
 use crate::engine::{Error, stands};
-use crate::port::{Log, ReadError, SnapshotError, Snapshots, Tail};
+use crate::port::{Log, MissingLog, ReadError, SnapshotError, Snapshots, Tail};
 use crate::role::let_go::let_go;
-use crate::wire::{Chain, Hash, Snapshot, Subjects};
+use crate::wire::{Chain, Commit, Hash, Snapshot, Subjects};
 
 /// The committer's place among the snapshots: the last one replaces the one before.
 pub(super) const NAME: &str = "market";
 
-/// The last snapshot that this build can use; an empty market when there is none.
+/// The furthest state that this build can use, the committer's own or that at the end of a closed
+/// stream of the log; an empty market when there is none.
 pub async fn load(snapshots: &impl Snapshots) -> Snapshot {
-    match snapshots.load(NAME).await {
-        Ok(None) => Snapshot::default(),
-        // Reading a large state takes long enough to keep others waiting.
-        Ok(Some(bytes)) => match spawn_blocking(move || Snapshot::decode(&bytes)).await {
-            Ok(Ok(snapshot)) => {
-                info!(number = snapshot.chain.number, "going on from a snapshot");
-                snapshot
-            }
-            Ok(Err(error)) => {
-                info!(%error, "folding the log from its start");
-                Snapshot::default()
-            }
-            Err(error) => {
-                warn!(%error, "folding the log from its start");
-                Snapshot::default()
-            }
-        },
+    let own = usable(snapshots, NAME).await;
+    let reached = own.as_ref().map_or(Sequence::START, |own| own.chain.end);
+    let names = snapshots.names().await.unwrap_or_else(|error| {
+        warn!(%error, "nobody says which states are kept");
+        Vec::new()
+    });
+    let closings = names.iter().filter_map(|name| Some((Snapshot::closing_place(name)?, name)));
+    let further = closings.max().filter(|(place, _)| reached < *place);
+    let closing = match further {
+        Some((_, name)) => usable(snapshots, name).await,
+        None => None,
+    };
+    let state = match (closing, own) {
+        (Some(closing), own) => {
+            let_go(own);
+            closing
+        }
+        (None, own) => own.unwrap_or_default(),
+    };
+    if state.chain.head == Sequence::START {
+        info!("folding the log from its start");
+    } else {
+        info!(number = state.chain.number, "going on from a snapshot");
+    }
+    state
+}
+
+/// The state under a name; none when there is none that this build can use.
+async fn usable(snapshots: &impl Snapshots, name: &str) -> Option<Snapshot> {
+    let bytes = match snapshots.load(name).await {
+        Ok(bytes) => bytes?,
         Err(error) => {
-            warn!(%error, "folding the log from its start");
-            Snapshot::default()
+            warn!(name, %error, "a state cannot be read");
+            return None;
+        }
+    };
+    // Reading a large state takes long enough to keep others waiting.
+    match spawn_blocking(move || Snapshot::decode(&bytes)).await {
+        Ok(Ok(snapshot)) => Some(snapshot),
+        Ok(Err(error)) => {
+            info!(name, %error, "a state is not used");
+            None
+        }
+        Err(error) => {
+            warn!(name, %error, "a state is not used");
+            None
         }
     }
 }
@@ -74,7 +101,7 @@ pub async fn read_to_end<L: Log>(
     state: &mut Snapshot,
 ) -> Result<(), Error> {
     check_stands(events, subjects, state).await?;
-    let mut tail = events.follow(&subjects.commit(), state.chain.head).await?;
+    let mut tail = behind(events, subjects, &state.chain).await?;
     while 0 < tail.remaining() {
         for entry in tail.next(READ_AT_ONCE).await? {
             follow(events, subjects, state, (entry.sequence, &entry.payload)).await?;
@@ -133,10 +160,38 @@ async fn check_stands<L: Log>(
     state: &mut Snapshot,
 ) -> Result<(), ReadError> {
     let Chain { head, hash, .. } = state.chain;
-    let is = |found| found == hash;
-    if head != Sequence::START && !stands(events, &subjects.commit(), head, is).await? {
+    if head == Sequence::START {
+        return Ok(());
+    }
+    let stands = match stands(events, &subjects.commit(), head, |found| found == hash).await {
+        // Its stream has left the server. The commit that the next one begins with names it.
+        Err(error) if is_missing(&error) => {
+            let next = behind(events, subjects, &state.chain).await?.next(1).await?;
+            let next = next.first().and_then(|next| Commit::decode(&next.payload).ok());
+            next.is_some_and(|next| next.head.prev_hash == hash)
+        }
+        stands => stands?,
+    };
+    if !stands {
         warn!(commit = head.0, "not this log's state; folding the log from its start");
         let_go(std::mem::take(state));
     }
     Ok(())
+}
+
+/// A reader of the commits behind the last one of `chain`.
+async fn behind<L: Log>(
+    events: &L,
+    subjects: &Subjects,
+    chain: &Chain,
+) -> Result<L::Tail, ReadError> {
+    match events.follow(&subjects.commit(), chain.head).await {
+        // Of a stream that has left the server only entries came behind that commit.
+        Err(error) if is_missing(&error) => events.follow(&subjects.commit(), chain.end).await,
+        tail => tail,
+    }
+}
+
+fn is_missing(error: &ReadError) -> bool {
+    matches!(error, ReadError::Broken(cause) if cause.is::<MissingLog>())
 }
