@@ -96,7 +96,7 @@ impl Roll<'_> {
         }
         // Read before the lease is taken: commands wait from then on.
         let snapshots = ObjectSnapshots::open(self.connection, self.subjects).await?;
-        let mut state = committer::load(&snapshots).await;
+        let mut state = committer::load((self.events, self.subjects), &snapshots).await;
         committer::read_to_end(self.events, self.subjects, &mut state).await?;
         let lease = KvLease::open(self.connection).await.context("the bucket of leases")?;
         let key = self.subjects.lease_key("committer");

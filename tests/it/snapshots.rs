@@ -23,7 +23,7 @@ async fn kept(snapshots: &ObjectSnapshots) -> Snapshot {
 
 /// The last snapshot and the log behind it.
 async fn resumed(shop: &Shop, snapshots: &ObjectSnapshots) -> Snapshot {
-    let mut state = load(snapshots).await;
+    let mut state = load((&shop.events().await, &shop.subjects), snapshots).await;
     assert_ne!(state.chain.head, Sequence::START, "the snapshot is used");
     read_to_end(&shop.events().await, &shop.subjects, &mut state).await.unwrap();
     state
@@ -66,7 +66,8 @@ async fn a_snapshot_and_the_log_behind_it_are_the_whole_log() {
 
     // Bytes that are no snapshot: the log is all there is, and enough.
     snapshots.save(NAME, b"no snapshot".to_vec()).await.unwrap();
-    assert_eq!(load(&snapshots).await.chain.head, Sequence::START);
+    let log = shop.events().await;
+    assert_eq!(load((&log, &shop.subjects), &snapshots).await.chain.head, Sequence::START);
     let committer = shop.start(&[Role::Committer]).await;
     let crowd = Crowd::start(&client, 20, 2);
     crowd.more(20, PROGRESS).await;

@@ -76,7 +76,7 @@ where
     loop {
         let mut state = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            state = load(&ports.snapshots) => state,
+            state = load((&ports.events, &settings.subjects), &ports.snapshots) => state,
         };
         let acquired = tokio::select! {
             () = stop.cancelled() => None,
@@ -281,7 +281,7 @@ where
             Ok(Ended::Lost) => {
                 warn!("a commit was lost; deciding again what it held");
                 let open_commands = machine.into_open();
-                let mut state = load(snapshots).await;
+                let mut state = load((events, subjects), snapshots).await;
                 let opened = open(events, subjects, &mut state, clock, abort).await;
                 if !matches!(opened, Ok(true)) {
                     let_go(state);

@@ -12,9 +12,12 @@ use crate::wire::{Chain, Commit, Hash, Snapshot, Subjects};
 /// The committer's place among the snapshots: the last one replaces the one before.
 pub(super) const NAME: &str = "market";
 
-/// The furthest state that this build can use, the committer's own or that at the end of a closed
-/// stream of the log; an empty market when there is none.
-pub async fn load(snapshots: &impl Snapshots) -> Snapshot {
+/// The furthest state that this build can use: that at the end of a closed stream of the log, when
+/// it stands there, or else the committer's own; an empty market when there is none.
+pub async fn load<L: Log>(
+    (events, subjects): (&L, &Subjects),
+    snapshots: &impl Snapshots,
+) -> Snapshot {
     let own = usable(snapshots, NAME).await;
     let reached = own.as_ref().map_or(Sequence::START, |own| own.chain.end);
     let names = snapshots.names().await.unwrap_or_else(|error| {
@@ -27,12 +30,16 @@ pub async fn load(snapshots: &impl Snapshots) -> Snapshot {
         Some((_, name)) => usable(snapshots, name).await,
         None => None,
     };
-    let state = match (closing, own) {
-        (Some(closing), own) => {
+    // A log that lost its end leaves states of it behind. Those prove nothing; our own may.
+    let state = match closing {
+        Some(closing) if is_in(events, subjects, &closing.chain).await.unwrap_or(false) => {
             let_go(own);
             closing
         }
-        (None, own) => own.unwrap_or_default(),
+        closing => {
+            let_go(closing);
+            own.unwrap_or_default()
+        }
     };
     if state.chain.head == Sequence::START {
         info!("folding the log from its start");
@@ -159,24 +166,29 @@ async fn check_stands<L: Log>(
     subjects: &Subjects,
     state: &mut Snapshot,
 ) -> Result<(), ReadError> {
-    let Chain { head, hash, .. } = state.chain;
-    if head == Sequence::START {
-        return Ok(());
-    }
-    let stands = match stands(events, &subjects.commit(), head, |found| found == hash).await {
-        // Its stream has left the server. The commit that the next one begins with names it.
-        Err(error) if is_missing(&error) => {
-            let next = behind(events, subjects, &state.chain).await?.next(1).await?;
-            let next = next.first().and_then(|next| Commit::decode(&next.payload).ok());
-            next.is_some_and(|next| next.head.prev_hash == hash)
-        }
-        stands => stands?,
-    };
-    if !stands {
+    let head = state.chain.head;
+    if head != Sequence::START && !is_in(events, subjects, &state.chain).await? {
         warn!(commit = head.0, "not this log's state; folding the log from its start");
         let_go(std::mem::take(state));
     }
     Ok(())
+}
+
+/// Whether the last commit of `chain` is in the log.
+async fn is_in<L: Log>(events: &L, subjects: &Subjects, chain: &Chain) -> Result<bool, ReadError> {
+    let is = |hash| hash == chain.hash;
+    match stands(events, &subjects.commit(), chain.head, is).await {
+        Err(error) if is_missing(&error) => {}
+        stands => return stands,
+    }
+    // Its stream has left the server. The commit that the next one begins with names it.
+    let mut tail = behind(events, subjects, chain).await?;
+    if tail.remaining() == 0 {
+        return Ok(false);
+    }
+    let next = tail.next(1).await?;
+    let next = next.first().and_then(|next| Commit::decode(&next.payload).ok());
+    Ok(next.is_some_and(|next| next.head.prev_hash == chain.hash))
 }
 
 /// A reader of the commits behind the last one of `chain`.

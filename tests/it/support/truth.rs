@@ -224,8 +224,9 @@ pub(crate) async fn books_balance(shop: &Shop, truth: &Truth) {
 async fn a_snapshot_leads_to_the_fold(shop: &Shop) {
     let connection = shop.connect("snapshots").await;
     let snapshots = ObjectSnapshots::open(&connection, &shop.subjects).await.unwrap();
-    let (mut resumed, mut folded) = (load(&snapshots).await, Snapshot::default());
     let events = shop.events().await;
+    let mut resumed = load((&events, &shop.subjects), &snapshots).await;
+    let mut folded = Snapshot::default();
     // Until both end at one place, should somebody still write.
     let same = async || {
         read_to_end(&events, &shop.subjects, &mut resumed).await.ok()?;

@@ -16,8 +16,8 @@ use crate::port::testing::Dice;
 use crate::port::{Batch, Clock, Log, Message, Snapshots};
 use crate::role::committer::CannotAct;
 use crate::role::committer::run::Last;
-use crate::role::committer::state::NAME;
-use crate::wire::{Commit, Outcome, OutcomeKind, Snapshot};
+use crate::role::committer::state::{NAME, load};
+use crate::wire::{Chain, Commit, Hash, Outcome, OutcomeKind, Snapshot};
 
 /// How long anything here may take, in virtual time.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -73,9 +73,14 @@ impl Street {
 
     /// The fold of the log.
     fn folded(&self) -> Snapshot {
+        self.folded_to(Sequence(u64::MAX))
+    }
+
+    /// The fold of its commits up to one.
+    fn folded_to(&self, last: Sequence) -> Snapshot {
         let mut state = Snapshot::default();
         for entry in self.world.events.entries() {
-            if entry.subject == self.world.subjects.commit() {
+            if entry.sequence <= last && entry.subject == self.world.subjects.commit() {
                 state.follow(entry.sequence, &entry.payload).unwrap();
             }
         }
@@ -144,6 +149,38 @@ async fn whoever_goes_by_a_wrong_clock_never_opens_the_market() {
         street.buy(1, "mug").await;
         stop(sound).await;
     }
+}
+
+/// The end of a closed stream is further than what a committer kept itself, if it is of this log.
+#[tokio::test(start_paused = true)]
+async fn the_furthest_state_that_stands_in_the_log_is_gone_on_from() {
+    let mut street = Street::new();
+    let first = street.world.start(0);
+    street.offer("mug").await;
+    stop(first).await;
+    let own = street.kept().await.chain;
+    let second = street.world.start(1);
+    street.buy(1, "mug").await;
+    let further = street.folded();
+    stop(second).await;
+    let World { events, snapshots, subjects, .. } = &street.world;
+    let loaded = async || load((events, subjects), snapshots).await.chain;
+    let keep = async |name: &str, state: &Snapshot| {
+        snapshots.save(name, state.encode().unwrap()).await.unwrap();
+    };
+    keep(NAME, &Snapshot::default()).await;
+    let closing = Snapshot::closing_name(further.chain.end);
+    keep(&closing, &further).await;
+    assert_eq!(loaded().await, further.chain);
+
+    // A log that was put back from before it was closed, and has grown again.
+    let lost_end =
+        Snapshot { chain: Chain { hash: Hash::of(b"else"), ..further.chain }, ..further };
+    keep(&closing, &lost_end).await;
+    let at_own = street.folded_to(own.head);
+    assert_eq!(at_own.chain, own);
+    keep(NAME, &at_own).await;
+    assert_eq!(loaded().await, own);
 }
 
 /// A clock that is far ahead until it was looked at so often.
