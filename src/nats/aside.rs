@@ -14,7 +14,8 @@ use crate::port::{Entry, Older, ReadError};
 /// Entries in one portion. The commits among them take a millisecond each to fold.
 const READ_AT_ONCE: usize = 64;
 
-/// Portions that are read before somebody takes them.
+/// Portions that are read before somebody takes them: enough that neither waits for the other, and
+/// at most 64 MB of the largest commits.
 const AHEAD: usize = 4;
 
 /// A reader's place in what the server no longer has.
@@ -85,10 +86,14 @@ fn gone() -> ReadError {
 mod tests {
     use std::sync::Mutex;
     use std::sync::mpsc::{Receiver, channel};
+    use std::time::Duration;
 
     use super::*;
     use crate::domain::Timestamp;
     use crate::port::OlderTail;
+
+    /// Far above what anything here takes: nobody who is kept from telling waits for ever.
+    const PATIENCE: Duration = Duration::from_secs(10);
 
     /// An archive that is read once it is told to be, up to the end or to a defect.
     #[derive(Debug)]
@@ -96,7 +101,7 @@ mod tests {
 
     impl Told {
         fn wait(&self) -> Result<Numbered, ReadError> {
-            let entries = self.0.lock().unwrap().recv();
+            let entries = self.0.lock().unwrap().recv_timeout(PATIENCE);
             entries
                 .map(|entries| Numbered { entries, read: 0 })
                 .map_err(|error| ReadError::Broken(error.into()))
