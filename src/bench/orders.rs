@@ -45,15 +45,15 @@ const RAW: Duration = Duration::from_secs(2);
 ///
 /// What keeps it from running.
 pub async fn bench_orders(options: &OrdersOptions) -> anyhow::Result<Report> {
-    let world = World::start(&options.world).await?;
-    let measured = measure(&world, options).await;
+    let mut world = World::start(&options.world).await?;
+    let measured = measure(&mut world, options).await;
     world.stop().await;
     measured
 }
 
-async fn measure(world: &World, options: &OrdersOptions) -> anyhow::Result<Report> {
+async fn measure(world: &mut World, options: &OrdersOptions) -> anyhow::Result<Report> {
+    let raw = raw_batch_rate(world, options.world.replicas(), RAW).await?;
     let control = world.connect("bench control").await?;
-    let raw = raw_batch_rate(&control, options.world.replicas(), RAW).await?;
     let subjects = world.subjects();
     let mut clients = Vec::new();
     for number in 0..CLIENTS {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
+use super::raw::RAW_STREAM;
 use crate::domain::{Policy, Sequence};
 use crate::gateway::{SimulatedGateway, Simulation};
 use crate::nats::provision::{apply, assets, plan};
@@ -14,8 +15,8 @@ use crate::nats::{Connection, ConnectionOptions, JsLog, Scratch};
 use crate::role::committer::Bounds;
 use crate::role::follow::Follow;
 use crate::role::payer::Payments;
-use crate::run::{Paces, Role, Running, Setup, start};
-use crate::server::{ClusterConfig, Server, ServerConfig, Sync, free_ports};
+use crate::run::{Paces, Role, Running, Setup, mends_itself, start};
+use crate::server::{ClusterConfig, Server, ServerConfig, Staging, Sync, free_ports};
 use crate::wire::{Encoding, MarketName, Subjects};
 
 /// How many servers.
@@ -80,6 +81,8 @@ pub struct Embedded {
     pub nodes: Nodes,
     /// When a write is durable.
     pub sync: Sync,
+    /// Where a single server stages its batches.
+    pub staging: Staging,
 }
 
 impl WorldOptions {
@@ -111,6 +114,8 @@ pub struct World {
     servers: Vec<Server>,
     running: Option<Running>,
     setup: Setup<SimulatedGateway>,
+    /// Whether batches are staged in memory.
+    staged: bool,
     /// Whether the market is deleted at the end.
     deletes: bool,
 }
@@ -146,6 +151,10 @@ impl World {
             }
         };
         provision(&nats, &market, replicas).await?;
+        let staged = match &options.servers {
+            Servers::Embedded(embedded) => embedded.staging == Staging::Memory && replicas == 1,
+            Servers::Theirs { .. } => false,
+        };
         let setup = Setup {
             nats,
             market,
@@ -164,9 +173,25 @@ impl World {
             orders_kept: Duration::from_secs(90 * 24 * 60 * 60),
             holder: format!("bench {}", std::process::id()),
         };
-        let running = start(&setup, &options.roles).await?;
         let deletes = matches!(options.servers, Servers::Theirs { keep: None, .. });
-        Ok(Self { servers, running: Some(running), setup, deletes })
+        let mut world = Self { servers, running: None, setup, staged, deletes };
+        world.stage()?;
+        world.running = Some(start(&world.setup, &options.roles).await?);
+        Ok(world)
+    }
+
+    /// Has streams that were just made stage their batches where this world does.
+    ///
+    /// # Errors
+    ///
+    /// When the server's folder cannot be read or written.
+    pub(super) fn stage(&mut self) -> std::io::Result<()> {
+        let (subjects, staged) = (self.subjects(), self.staged);
+        let which = |stream: &str| stream == RAW_STREAM || mends_itself(&subjects, stream);
+        for server in self.servers.iter_mut().filter(|_| staged) {
+            server.stage_in_memory(which)?;
+        }
+        Ok(())
     }
 
     /// The names of the market.

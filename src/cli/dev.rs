@@ -17,9 +17,9 @@ use super::{Interrupt, reconcile, run, traffic};
 use crate::config::{Config, Folders};
 use crate::nats::provision::{apply, assets, plan};
 use crate::nats::{Connection, api_level};
-use crate::run::start;
-use crate::server::{Found, Server, ServerConfig, Sync, find, free_port};
-use crate::wire::MarketName;
+use crate::run::{mends_itself, start};
+use crate::server::{Found, Server, ServerConfig, Staging, Sync, find, free_port};
+use crate::wire::{MarketName, Subjects};
 
 /// Where NATS usually is.
 const PORT: u16 = 4222;
@@ -41,6 +41,9 @@ pub(super) struct DevArguments {
     /// When a write is durable
     #[arg(long, value_enum, default_value_t)]
     sync: Sync,
+    /// Where the server stages its batches
+    #[arg(long, value_enum, default_value_t)]
+    staging: Staging,
     /// The nats-server to start
     #[arg(long, value_name = "FILE")]
     nats_server: Option<PathBuf>,
@@ -140,6 +143,10 @@ pub(super) async fn dev(session: &Session, arguments: DevArguments) -> Result<()
     .await
     .map_err(anyhow::Error::from)?;
     let opened = open(session, &folder, &server).await;
+    let opened = opened.and_then(|opened| {
+        stage(&mut server, &opened.1.subjects, arguments.staging)?;
+        Ok(opened)
+    });
     let ended = match opened {
         Ok((config, connected)) => {
             let traffic = !arguments.no_traffic;
@@ -152,6 +159,17 @@ pub(super) async fn dev(session: &Session, arguments: DevArguments) -> Result<()
     // Whoever reads it later must not take another server for ours.
     let _ = std::fs::remove_file(state_file(&session.environment.folders, &server.url()));
     ended
+}
+
+/// Has the streams stage their batches where they are to. The next stream of a log that is rolled
+/// does so once the shop is opened again.
+fn stage(server: &mut Server, subjects: &Subjects, staging: Staging) -> Result<(), Failure> {
+    if staging == Staging::Memory {
+        let staged = server.stage_in_memory(|stream| mends_itself(subjects, stream));
+        let folder = server.folder().display();
+        staged.map_err(|error| anyhow::Error::from(error).context(format!("{folder}")))?;
+    }
+    Ok(())
 }
 
 /// Finds a server, or fetches one.

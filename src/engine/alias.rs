@@ -115,7 +115,7 @@ impl<L: Log> Aliases<L> {
         let payload = building.encode().map_err(|error| failed(error.into()))?;
         let message =
             Message { subject: self.building_subject(view), payload, ..Message::default() };
-        let batch = Batch { messages: vec![message], expected_end: None };
+        let batch = Batch::of(vec![message]);
         loop {
             match self.log.commit(&batch).await {
                 Ok(_) => return Ok(()),
@@ -155,7 +155,7 @@ impl<L: Log> Aliases<L> {
         let expected = Some(live.said);
         let message =
             Message { subject: self.subject(view), payload, expected, ..Message::default() };
-        let batch = Batch { messages: vec![message], expected_end: None };
+        let batch = Batch::of(vec![message]);
         loop {
             match self.log.commit(&batch).await {
                 Ok(_) => return Ok(()),

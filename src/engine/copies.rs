@@ -113,7 +113,7 @@ mod tests {
                     payload: word.into(),
                     ..Message::default()
                 };
-                let batch = Batch { messages: vec![message], expected_end: None };
+                let batch = Batch::of(vec![message]);
                 log.commit(&batch).await.unwrap();
             }
             copies.push(log);

@@ -11,7 +11,7 @@ use super::drive::{Error, Machine};
 use super::pace::Pace;
 use super::settle::{Settled, settle};
 use crate::domain::{Address, Sequence};
-use crate::port::{Batch, BoxError, CommitError, Committed, Log, Message, Tail};
+use crate::port::{Batch, BoxError, CommitError, Committed, Head, Log, Message, Tail};
 use crate::wire::{Commit, Hash, Position, Reflected, Subjects};
 
 /// What folding one commit leads to, and what has to be known before.
@@ -165,7 +165,8 @@ impl<P: Projection, L: Log> Follower<P, L> {
             expected: Some(self.fence),
             ..Message::default()
         };
-        Batch { messages: std::iter::once(head).chain(messages).collect(), expected_end: None }
+        let messages = messages.into_iter().chain(std::iter::once(head)).collect();
+        Batch { messages, head: Head::Last, expected_end: None }
     }
 
     async fn load(&mut self, sequence: Sequence, commit: &Commit) -> Result<(), Error> {
@@ -270,7 +271,7 @@ pub async fn open<P: Projection, L: Log>(
                 }
             }
         };
-        follower.fence = committed.first;
+        follower.fence = committed.head;
         follower.folded = claimed.event_seq;
         follower.position = claimed;
         if P::RESTORES {
@@ -350,7 +351,7 @@ impl<P: Projection, L: Log> Machine for Follower<P, L> {
     fn committed(&mut self, committed: Committed) -> Result<(), Error> {
         if let Some(position) = self.flight.take() {
             self.position = position;
-            self.fence = committed.first;
+            self.fence = committed.head;
             self.projection.written();
         }
         Ok(())

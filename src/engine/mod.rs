@@ -4,6 +4,7 @@
 //! how a commit is sent, what silence means, and who may write does not.
 
 mod alias;
+mod complete;
 mod copies;
 mod drive;
 mod follower;
@@ -18,6 +19,7 @@ mod tests;
 mod verify;
 
 pub use alias::{Aliases, Live, Moves, PointError};
+pub use complete::complete;
 pub use copies::compare_copies;
 pub use drive::{Ended, Error, Machine, Source, drive};
 pub use follower::{Follower, Input, Output, Projection, ProjectionError, Reached, Taken, open};

@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::complete::complete;
 use super::drive::Error;
 use crate::domain::Sequence;
-use crate::port::{Batch, CommitError, Committed, Entry, Log, ReadError};
+use crate::port::{Batch, CommitError, Committed, Entry, Head, Log, ReadError};
 
 /// The truth about a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +70,7 @@ async fn find_out<L: Log>(
         match log.last(subject).await {
             Ok(last) => {
                 if let Some(settled) = recognise(last, batch, claim, fence) {
-                    return Ok(settled);
+                    return whole(log, batch, settled, abort).await;
                 }
                 match log.commit(claim).await {
                     Ok(committed) => return Ok(claimed(batch, claim, committed)),
@@ -120,6 +121,21 @@ fn claimed(batch: &Batch, claim: &Batch, committed: Committed) -> Settled {
     if same { Settled::Happened(committed) } else { Settled::Never }
 }
 
+/// The same, once all of a batch that has happened is there.
+async fn whole<L: Log>(
+    log: &L,
+    batch: &Batch,
+    settled: Settled,
+    abort: &CancellationToken,
+) -> Result<Settled, Error> {
+    let (Settled::Happened(committed), Head::First) = (settled, batch.head) else {
+        return Ok(settled);
+    };
+    let rest = batch.messages.get(1..).unwrap_or_default();
+    let is_whole = complete(log, (rest, committed.head.next()), abort).await?;
+    Ok(if is_whole { settled } else { Settled::Aborted })
+}
+
 /// Whose the last head is; none while it is still the one that both expect.
 fn recognise(
     last: Option<Entry>,
@@ -130,7 +146,7 @@ fn recognise(
     let last = last.filter(|last| last.sequence != fence)?;
     let is = |batch: &Batch| batch.head().is_some_and(|head| head.payload == last.payload);
     if is(batch) {
-        return Some(Settled::Happened(Committed { first: last.sequence }));
+        return Some(Settled::Happened(Committed { head: last.sequence }));
     }
     Some(if is(claim) { Settled::Never } else { Settled::Superseded })
 }

@@ -88,7 +88,7 @@ impl BatchPublisher {
         };
         sent.map_err(|error| CommitError::Unknown(error.into()))?;
         let answer = self.answer(&reply, batch).await?;
-        read_answer(&answer, count)
+        read_answer(&answer, batch)
     }
 
     /// Waits for the answer to the batch just sent, and for nothing longer than makes sense.
@@ -181,7 +181,7 @@ fn own_headers(message: &Message, first: Sequence) -> HeaderMap {
     headers
 }
 
-fn read_answer(message: &async_nats::Message, count: usize) -> Result<Committed, CommitError> {
+fn read_answer(message: &async_nats::Message, batch: &Batch) -> Result<Committed, CommitError> {
     if message.status == Some(StatusCode::NO_RESPONDERS) {
         // No stream takes this subject, or its stream has no leader: the next look will tell.
         return Err(CommitError::Unknown("nobody answers for this subject".into()));
@@ -192,11 +192,10 @@ fn read_answer(message: &async_nats::Message, count: usize) -> Result<Committed,
         let code = codes::number(error.error_code());
         return Err(codes::classify(Some(code), error.into()));
     }
-    let count = u64::try_from(count).unwrap_or(u64::MAX);
+    let count = batch.count();
     if 1 < count && answer.count != count {
         let why = format!("{} of {count} messages were stored", answer.count);
         return Err(CommitError::Broken(why.into()));
     }
-    let first = answer.seq.saturating_sub(count.saturating_sub(1));
-    Ok(Committed { first: Sequence(first) })
+    Ok(batch.committed_at(Sequence(answer.seq)))
 }

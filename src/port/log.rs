@@ -140,27 +140,65 @@ pub struct Message {
 /// What is appended together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// The messages; the first is the head, which carries the fence. A subject occurs once with
-    /// an expectation at most.
+    /// The messages. A subject occurs once with an expectation at most.
     pub messages: Vec<Message>,
+    /// Which of them is the head, which carries the fence.
+    pub head: Head,
     /// The last sequence of the whole stream, as far as the writer knows. With it, the places of
     /// all messages are known before they are sent.
     pub expected_end: Option<Sequence>,
 }
 
+/// Where the head of a batch stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Head {
+    /// Before what follows from it: whoever has it can tell what must stand behind it.
+    #[default]
+    First,
+    /// Behind what it speaks of: whoever has it has that too.
+    Last,
+}
+
 impl Batch {
+    /// Messages of which the first is the head, wherever the stream ends.
+    #[must_use]
+    pub const fn of(messages: Vec<Message>) -> Self {
+        Self { messages, head: Head::First, expected_end: None }
+    }
+
     /// The message that carries the fence.
     #[must_use]
     pub fn head(&self) -> Option<&Message> {
-        self.messages.first()
+        match self.head {
+            Head::First => self.messages.first(),
+            Head::Last => self.messages.last(),
+        }
+    }
+
+    /// How many messages.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        u64::try_from(self.messages.len()).unwrap_or(u64::MAX)
+    }
+
+    /// The same batch, in a stream in which its last message stands at `last`.
+    #[must_use]
+    pub fn committed_at(&self, last: Sequence) -> Committed {
+        let behind_first = self.count().saturating_sub(1);
+        Committed {
+            head: match self.head {
+                Head::First => Sequence(last.0.saturating_sub(behind_first)),
+                Head::Last => last,
+            },
+        }
     }
 }
 
 /// A batch that is in the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// Where its first message stands; the others follow without a gap.
-    pub first: Sequence,
+    /// Where its head stands; the others stand beside it without a gap.
+    pub head: Sequence,
 }
 
 /// Why a batch was not acknowledged, told apart by what its writer must do next.

@@ -20,7 +20,9 @@ pub use gateway::{
     Ask, Called, Charge, Gateway, GatewayError, GiveBack, Moved, Movement, News, Page,
 };
 pub use lease::{Lease, LeaseError};
-pub use log::{Batch, BoxError, CommitError, Committed, Entry, Log, Message, ReadError, Tail};
+pub use log::{
+    Batch, BoxError, CommitError, Committed, Entry, Head, Log, Message, ReadError, Tail,
+};
 pub use older::{MissingLog, Older, OlderTail};
 pub use replies::{AnswerTo, Arrived, Asks, Came, Commands, Part, Replies, Unanswered};
 pub use snapshots::{SnapshotError, Snapshots};

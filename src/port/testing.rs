@@ -34,6 +34,17 @@ impl Dice {
             _ => Fault::None,
         }
     }
+
+    /// What goes wrong where a power cut may leave a part of a batch: a few commits at most, or one
+    /// that is torn, by a server that is away for longer than its writer is there.
+    pub(crate) fn faults_and_power_cuts(&mut self) -> Vec<Fault> {
+        let mut faults: Vec<Fault> = (0..self.below(4)).map(|_| self.fault()).collect();
+        if self.chance(30) {
+            faults.push(Fault::Torn(self.below(4)));
+            faults.extend(std::iter::repeat_n(Fault::RequestLost, self.below(10)));
+        }
+        faults
+    }
 }
 
 /// Says which seed a test was at when it failed.

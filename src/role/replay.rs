@@ -109,7 +109,7 @@ mod tests {
         for number in 1..=messages {
             let payload = number.to_string().into();
             let message = Message { subject: "a".to_owned(), payload, ..Message::default() };
-            let batch = Batch { messages: vec![message], expected_end: None };
+            let batch = Batch::of(vec![message]);
             log.commit(&batch).await.unwrap();
             clock.advance(Duration::from_secs(1));
         }

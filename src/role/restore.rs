@@ -115,9 +115,9 @@ async fn store<L: Log>(
         if count == 0 {
             return Ok(end);
         }
-        let batch = Batch { messages, expected_end: Some(end) };
+        let batch = Batch { expected_end: Some(end), ..Batch::of(messages) };
         match log.commit(&batch).await {
-            Ok(committed) if committed.first == end.next() => return Ok(end.plus(count)),
+            Ok(committed) if committed.head == end.next() => return Ok(end.plus(count)),
             Ok(_) => return Err(RestoreError::Differs { sequence: end.next() }),
             Err(CommitError::Busy { retry_after }) => tokio::time::sleep(retry_after).await,
             Err(CommitError::Broken(source)) => {
@@ -174,7 +174,7 @@ pub async fn is_begun<L: Log>(
 /// once under their ids.
 #[must_use]
 pub fn again(entry: &Entry) -> Batch {
-    Batch { messages: vec![message(entry)], expected_end: None }
+    Batch::of(vec![message(entry)])
 }
 
 fn message(entry: &Entry) -> Message {

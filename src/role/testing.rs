@@ -25,7 +25,7 @@ pub(crate) async fn logged_on(shop: &Shop, subject: &str) -> ModelLog {
         prev_hash = Hash::of(&payload);
         clock.advance(commit.at.since(clock.now()));
         let message = Message { subject: subject.to_owned(), payload, ..Message::default() };
-        let batch = Batch { messages: vec![message], expected_end: None };
+        let batch = Batch::of(vec![message]);
         log.commit(&batch).await.unwrap();
     }
     log

@@ -193,7 +193,7 @@ impl<G: Gateway, M: Commands, C: Clock, L: Log> Webhooks<G, M, C, L> {
         };
         let Ok(payload) = Encoding::Json.write(&view) else { return };
         let message = Message { subject: self.key(hint), payload, ..Message::default() };
-        let batch = Batch { messages: vec![message], expected_end: None };
+        let batch = Batch::of(vec![message]);
         if let Err(cause) = self.known.0.commit(&batch).await {
             // Told again, it is looked up again.
             debug!(%cause, event = %hint.id, "an event is not remembered");

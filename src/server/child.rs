@@ -12,6 +12,8 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
+use super::staging::{Staged, left_behind};
+
 /// How long a server may take to listen.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a server may take to stop by itself.
@@ -42,6 +44,13 @@ pub struct ServerConfig {
     pub sync: Sync,
     /// Its place in a cluster, when it is in one.
     pub cluster: Option<ClusterConfig>,
+}
+
+impl ServerConfig {
+    /// Where its streams are.
+    fn store(&self) -> PathBuf {
+        self.folder.join("store")
+    }
 }
 
 /// A server's place in a cluster of servers on one machine.
@@ -92,6 +101,7 @@ pub struct Server {
     config: ServerConfig,
     child: Child,
     system: SystemAccount,
+    staged: Staged,
 }
 
 /// Who may ask the server about itself.
@@ -117,10 +127,25 @@ impl Server {
     /// [`StartError`].
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
         let system = SystemAccount::draw();
+        let left = left_behind(&config.store());
         let child = spawn(&config, &system)?;
-        let mut server = Self { config, child, system };
+        let mut server = Self { config, child, system, staged: Staged::default() };
         server.wait_until_up().await?;
+        for folder in left {
+            // What was staged there is in its stream by now; what stays takes next to no memory.
+            let _ = std::fs::remove_dir_all(folder);
+        }
         Ok(server)
+    }
+
+    /// Has streams stage their batches in memory, until the server starts again: those of `which`
+    /// that have had no batch since it started. Says whether there is memory for that.
+    ///
+    /// # Errors
+    ///
+    /// When its folder cannot be read or written.
+    pub fn stage_in_memory(&mut self, which: impl Fn(&str) -> bool) -> std::io::Result<bool> {
+        self.staged.add(&self.config.store(), which)
     }
 
     /// Where clients connect.
@@ -183,7 +208,10 @@ impl Server {
     pub async fn restart(&mut self) -> Result<(), StartError> {
         self.stop().await;
         self.child = spawn(&self.config, &self.system)?;
-        self.wait_until_up().await
+        self.wait_until_up().await?;
+        // It has completed what it found there.
+        self.staged = Staged::default();
+        Ok(())
     }
 
     async fn wait_until_up(&mut self) -> Result<(), StartError> {
@@ -233,7 +261,7 @@ fn spawn(config: &ServerConfig, system: &SystemAccount) -> Result<Child, StartEr
 
 /// The configuration file. The limits are those of `deploy`: what runs here runs there.
 fn text(config: &ServerConfig, system: &SystemAccount) -> String {
-    let store = config.folder.join("store");
+    let store = config.store();
     let sync = match config.sync {
         Sync::Always => "sync_interval: always",
         Sync::Default => "",

@@ -6,8 +6,10 @@ mod child;
 mod fetch;
 mod find;
 mod ports;
+mod staging;
 
 pub use child::{ClusterConfig, Server, ServerConfig, StartError, Sync, SystemAccount};
 pub use fetch::{FetchError, VERSION};
 pub use find::{FindError, Found, Origin, find};
 pub use ports::{PortError, free_port, free_ports};
+pub use staging::Staging;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::{Chain, Hash};
 use super::commit::{Commit, DecodeError};
+use crate::domain::market::LedgerEntry;
 use crate::domain::{Address, Market, Misfit, Sequence};
 
 /// What the names of states at the end of a closed stream begin with.
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub market: Market,
     /// What was folded since it was read or taken.
     pub unkept: Unkept,
+    /// The ledger entries of the last commit that was followed. They are in the log, and not kept.
+    pub entries: Vec<LedgerEntry>,
 }
 
 /// A part of the log that whoever starts has to fold, for want of a snapshot.
@@ -116,8 +119,8 @@ impl Snapshot {
                 .evolve(Address::new(sequence, index), record)
                 .map_err(|source| FoldError::Misfit { index, source })?;
         }
-        let entries = self.market.finish(commit.head.at).len();
-        let entries = u64::try_from(entries).unwrap_or(u64::MAX);
+        self.entries = self.market.finish(commit.head.at);
+        let entries = u64::try_from(self.entries.len()).unwrap_or(u64::MAX);
         self.chain = Chain::after(&commit.head, hash, sequence, entries);
         self.unkept.note(commit.events.len());
         Ok(())
@@ -161,7 +164,7 @@ impl Snapshot {
             return Err(BadSnapshot::OtherLogic(head.logic));
         }
         let market = Market::thaw(&mut deserializer)?;
-        Ok(Self { chain: head.chain, market, unkept: Unkept::default() })
+        Ok(Self { chain: head.chain, market, unkept: Unkept::default(), entries: Vec::new() })
     }
 
     /// Equal states have equal digests, however they were reached.

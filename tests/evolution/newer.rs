@@ -52,7 +52,7 @@ async fn log_with(event: Foreign<'_>) -> (ModelLog, ModelClock) {
         payload: commit_after(1, before, &[event]).into(),
         ..Message::default()
     };
-    log.commit(&Batch { messages: vec![message], expected_end: None }).await.unwrap();
+    log.commit(&Batch::of(vec![message])).await.unwrap();
     (log, clock)
 }
 

@@ -31,7 +31,7 @@ async fn put_with(
     payload: Bytes,
 ) {
     let message = Message { subject, headers, payload, ..Message::default() };
-    log.commit(&Batch { messages: vec![message], expected_end: None }).await.unwrap();
+    log.commit(&Batch::of(vec![message])).await.unwrap();
 }
 
 /// A debt that nobody has.

@@ -113,9 +113,9 @@ async fn append(log: &JsLog, numbers: std::ops::Range<u64>) {
             expected: Some(Sequence(number)),
             ..Default::default()
         };
-        let batch = kassa::port::Batch { messages: vec![sent], expected_end: None };
+        let batch = kassa::port::Batch::of(vec![sent]);
         let appended = async || match log.commit(&batch).await {
-            Ok(committed) => Some(committed.first),
+            Ok(committed) => Some(committed.head),
             // It may have been stored before: then its place is taken, by itself.
             Err(_) => {
                 let last = log.last("cut.commit").await.ok()??;

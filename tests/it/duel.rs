@@ -1,7 +1,7 @@
 //! Many buyers for few units, and a committer that is killed among them.
 
 use kassa::bench::{DuelOptions, DuelReport, Embedded, Nodes, Servers, WorldOptions, duel};
-use kassa::server::Sync;
+use kassa::server::{Staging, Sync};
 
 use crate::support::child::committer_command;
 use crate::support::nats::program;
@@ -18,6 +18,7 @@ async fn fight_on(nodes: Nodes, (buyers, skus, stock): (usize, usize, u32)) -> D
         folder: folder.path().to_path_buf(),
         nodes,
         sync: Sync::Always,
+        staging: Staging::Memory,
     });
     let world = WorldOptions::new(servers, Vec::new());
     let options = DuelOptions { world, buyers, skus, stock, committer: committer_command() };

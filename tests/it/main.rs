@@ -61,6 +61,8 @@ mod server_faults;
 #[cfg(test)]
 mod snapshots;
 #[cfg(test)]
+mod staging;
+#[cfg(test)]
 mod storm;
 #[cfg(test)]
 mod strays;

@@ -28,8 +28,8 @@ async fn what_breaks_a_promise_is_told_at_once(shop: Shop) {
     let mut ledger = Ledger::decode(&entry.payload).unwrap();
     ledger.available = 2_000;
     let message = Message { subject, payload: ledger.encode(), ..Message::default() };
-    let planted = events.commit(&Batch { messages: vec![message], expected_end: None }).await;
-    let (planted, begun) = (planted.unwrap().first, Instant::now());
+    let planted = events.commit(&Batch::of(vec![message])).await;
+    let (planted, begun) = (planted.unwrap().head, Instant::now());
     let mut tail = events.follow(&shop.subjects.commit(), planted).await.unwrap();
     let told = 'told: loop {
         for entry in tail.next(64).await.unwrap() {

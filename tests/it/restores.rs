@@ -307,7 +307,7 @@ async fn take_over(nats: &Nats, bucket: &str) {
     let (epoch, nonce) = (position.epoch + 1, "another".to_owned());
     let payload = Position { epoch, nonce, ..position }.encode();
     let claim = Message { subject, payload, expected: Some(last.sequence), ..Message::default() };
-    log.commit(&Batch { messages: vec![claim], expected_end: None }).await.unwrap();
+    log.commit(&Batch::of(vec![claim])).await.unwrap();
 }
 
 /// Nobody writes the view any more then: whoever looked at it alone would look for ever.

@@ -73,7 +73,7 @@ async fn a_reader_believes_no_copy_that_is_behind() {
         payload: vec![7; 64 * 1024].into(),
         ..Message::default()
     };
-    let batch = Batch { messages: vec![large; 50], expected_end: None };
+    let batch = Batch::of(vec![large; 50]);
     let write = async || log.commit(&batch).await.ok();
     eventually("the first messages are stored", ELECTION + PROGRESS, write).await;
     nats.servers[0].kill().await;

@@ -11,7 +11,7 @@ use kassa::domain::payment::RetrySchedule;
 use kassa::gateway::SimulatedGateway;
 use kassa::role::payer::Payments;
 use kassa::run::Role;
-use kassa::server::Sync;
+use kassa::server::{Staging, Sync};
 
 use crate::support::nats::program;
 
@@ -29,6 +29,7 @@ async fn what_can_be_recovered_of_a_storm_is_and_nobody_pays_twice() {
         folder: folder.path().to_path_buf(),
         nodes: Nodes::One,
         sync: Sync::Default,
+        staging: Staging::Memory,
     });
     let shares = Shares { infra: 3, soft: 5, customer: 3, hard: 1, away: 2, silent: 2 };
     let outage = Some((Duration::from_secs(2), Duration::from_secs(180) / COMPRESS));

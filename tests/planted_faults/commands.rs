@@ -28,7 +28,7 @@ async fn every_published_command_has_an_outcome() {
 async fn a_command_behind_the_position_waits_and_breaks_nothing() {
     let streams = good_streams().await;
     let late = published("web", command(201), &place(UNKNOWN, &[("TEE", 1)]));
-    let batch = Batch { messages: vec![late], expected_end: None };
+    let batch = Batch::of(vec![late]);
     streams.commands.commit(&batch).await.unwrap();
     let verified = verify(&streams).await;
     assert_eq!(verified.violations, []);

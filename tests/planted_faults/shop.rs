@@ -157,7 +157,7 @@ impl Shop {
         let of_money = matches!(wanted, Command::RecordPayment(_) | Command::RecordRefund(_));
         let source = if of_money { "payer" } else { "web" };
         let message = published(source, command(self.commands), &wanted);
-        let batch = Batch { messages: vec![message], expected_end: None };
+        let batch = Batch::of(vec![message]);
         self.streams.commands.commit(&batch).await.unwrap();
         let stored = self.streams.commands.entries().pop().unwrap();
         let mut received = read_commands(&stored.as_command(), &subjects());

@@ -14,7 +14,7 @@ use kassa::domain::{
 use kassa::nats::{Client, JsLog};
 use kassa::port::{Clock, Commands, Log, SystemClock, Tail, new_uuid};
 use kassa::run::Role;
-use kassa::server::{Sync, find};
+use kassa::server::{Staging, Sync, find};
 use kassa::wire::{Commit, Outcome, OutcomeKind, Subjects};
 
 /// Far above what anything here takes, so that a failure is one.
@@ -40,6 +40,7 @@ impl Shop {
             folder: folder.path().to_path_buf(),
             nodes: Nodes::One,
             sync: Sync::Default,
+            staging: Staging::Memory,
         };
         let options = WorldOptions::new(Servers::Embedded(embedded), Role::ALL.to_vec());
         let world = World::start(&options).await.unwrap();

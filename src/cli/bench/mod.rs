@@ -20,7 +20,7 @@ use crate::bench::{
 };
 use crate::nats::{ConnectionOptions, Intake};
 use crate::run::Role;
-use crate::server::Sync;
+use crate::server::{Staging, Sync};
 use payments::{PaymentsArguments, storm};
 
 /// Orders of a run that says neither how many nor how long.
@@ -126,6 +126,9 @@ struct ServerArguments {
     /// When a write of a server of our own is durable
     #[arg(long, value_enum, default_value_t)]
     sync: Sync,
+    /// Where a single server of our own stages its batches
+    #[arg(long, value_enum, default_value_t)]
+    staging: Staging,
     /// The nats-server to start
     #[arg(long, value_name = "FILE")]
     nats_server: Option<PathBuf>,
@@ -269,6 +272,7 @@ async fn world(
             folder: folder.to_path_buf(),
             nodes,
             sync: arguments.sync,
+            staging: arguments.staging,
         })
     };
     Ok(WorldOptions::new(servers, roles))

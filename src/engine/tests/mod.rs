@@ -38,7 +38,7 @@ async fn log_of(events: &[usize]) -> ModelLog {
         let commit = message(COMMIT, payload, Some(head));
         // A ledger entry stands between two commits, so that sequences have gaps.
         let messages = vec![commit, message("log.stock.mug", Bytes::new(), None)];
-        head = log.commit(&Batch { messages, expected_end: None }).await.unwrap().first;
+        head = log.commit(&Batch::of(messages)).await.unwrap().head;
     }
     log
 }

@@ -11,7 +11,7 @@ use crate::port::{Batch, CommitError, Committed, Log};
 
 fn batch(payload: &'static str, expected: u64) -> Batch {
     let head = message("head", payload.into(), Some(Sequence(expected)));
-    Batch { messages: vec![head], expected_end: None }
+    Batch::of(vec![head])
 }
 
 fn empty() -> ModelLog {
@@ -40,7 +40,7 @@ async fn settled(first: Fault, then: &[Fault]) -> (Settled, Vec<String>) {
 #[tokio::test(start_paused = true)]
 async fn silence_is_settled_by_a_claim_to_the_same_place() {
     use Fault::{AnswerLost, Busy, Late, RequestLost};
-    let happened = Settled::Happened(Committed { first: Sequence(1) });
+    let happened = Settled::Happened(Committed { head: Sequence(1) });
     let rows: &[(&str, Fault, &[Fault], Settled, &str)] = &[
         ("the answer was lost: it happened", AnswerLost, &[], happened, "mine"),
         (
@@ -104,7 +104,7 @@ async fn a_stray_in_that_place_shuts_both_out() {
         log.faults().plan([lost]);
         assert!(log.commit(&at_the_end("mine")).await.is_err());
         let stray = message("elsewhere", "stray".into(), None);
-        log.commit(&Batch { messages: vec![stray], expected_end: None }).await.unwrap();
+        log.commit(&Batch::of(vec![stray])).await.unwrap();
         let (mine, claim) = (at_the_end("mine"), at_the_end("claim"));
         let abort = CancellationToken::new();
         let settling = settle(&log, &mine, &claim, Sequence::START, &abort);

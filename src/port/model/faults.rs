@@ -14,6 +14,8 @@ pub enum Fault {
     RequestLost,
     /// It arrives later: after this many further attempts to commit anything.
     Late(u32),
+    /// The server loses its power after this many of its messages, and does not remember the rest.
+    Torn(usize),
     /// The server has no room for it just now.
     Busy,
 }

@@ -90,6 +90,16 @@ impl Stream {
     }
 
     fn append(&mut self, batch: &Batch, now: Timestamp) -> Result<Committed, CommitError> {
+        self.append_part(batch, usize::MAX, now)
+    }
+
+    /// Appends as many of the messages of a batch that may be stored.
+    fn append_part(
+        &mut self,
+        batch: &Batch,
+        stored: usize,
+        now: Timestamp,
+    ) -> Result<Committed, CommitError> {
         if batch.messages.is_empty() {
             return Err(CommitError::Broken("a batch needs a message".into()));
         }
@@ -101,8 +111,7 @@ impl Stream {
         if !fits {
             return Err(CommitError::Fenced);
         }
-        let first = self.end().next();
-        for message in &batch.messages {
+        for message in batch.messages.iter().take(stored) {
             let sequence = self.end().next();
             self.last.insert(message.subject.clone(), sequence);
             let owned = |(name, value): &(&str, String)| ((*name).to_owned(), value.clone());
@@ -114,7 +123,7 @@ impl Stream {
                 payload: message.payload.clone(),
             });
         }
-        Ok(Committed { first })
+        Ok(batch.committed_at(self.end()))
     }
 
     /// One more attempt goes by: what is late comes closer, and some of it arrives.
@@ -172,6 +181,10 @@ impl Log for ModelLog {
             Fault::RequestLost => Err(lost()),
             Fault::Late(attempts) => {
                 stream.late.push((attempts, batch.clone()));
+                Err(lost())
+            }
+            Fault::Torn(stored) => {
+                drop(stream.append_part(batch, stored, now));
                 Err(lost())
             }
             Fault::Busy => Err(CommitError::Busy { retry_after: BUSY_PAUSE }),

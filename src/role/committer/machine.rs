@@ -234,14 +234,9 @@ impl<C: Clock, R: Replies> Committer<C, R> {
 
     fn batch(&self, payload: bytes::Bytes, number: u64, entries: &[LedgerEntry]) -> Batch {
         let head = commit_message(&self.subjects, payload, self.state.chain.head);
-        let entry = |entry: &LedgerEntry| Message {
-            subject: self.subjects.stock(&entry.sku),
-            payload: Ledger::new(number, entry).encode(),
-            expected: Some(entry.expected),
-            ..Message::default()
-        };
-        let messages = std::iter::once(head).chain(entries.iter().map(entry)).collect();
-        Batch { messages, expected_end: Some(self.state.chain.end) }
+        let entries = entries.iter().map(|entry| entry_message(&self.subjects, number, entry));
+        let messages = std::iter::once(head).chain(entries).collect();
+        Batch { expected_end: Some(self.state.chain.end), ..Batch::of(messages) }
     }
 }
 
@@ -333,13 +328,13 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
         let Some(flight) = self.flight.take() else {
             return Ok(());
         };
-        if committed.first != flight.chain.head {
+        if committed.head != flight.chain.head {
             let why = format!("the commit was to stand at {}", flight.chain.head);
-            return Err(Error::defect(committed.first, why));
+            return Err(Error::defect(committed.head, why));
         }
         self.state.chain = flight.chain;
         self.answer(flight.decided);
-        flight.sent.durable(committed.first.0, || self.clock.now());
+        flight.sent.durable(committed.head.0, || self.clock.now());
         let next = self.draft.decided.first().map(|decided| &decided.taken);
         oldest(next.or(self.waiting.oldest()), || self.clock.now());
         if let (Some(snapshots), Some(snapshot)) = (&self.snapshots, flight.snapshot) {
@@ -355,6 +350,16 @@ impl<C: Clock, R: Replies> Machine for Committer<C, R> {
 
     fn fence(&self) -> Sequence {
         self.state.chain.head
+    }
+}
+
+/// The message that holds a ledger entry of the commit with that number.
+pub(super) fn entry_message(subjects: &Subjects, number: u64, entry: &LedgerEntry) -> Message {
+    Message {
+        subject: subjects.stock(&entry.sku),
+        payload: Ledger::new(number, entry).encode(),
+        expected: Some(entry.expected),
+        ..Message::default()
     }
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::machine::commit_message;
+use super::machine::{commit_message, entry_message};
 use super::state::read_to_end;
 use crate::domain::{Event, Follows, Opened, Recorded, Source, Text, Timestamp, Token};
-use crate::engine::{Error, Settled, settle};
-use crate::port::{Batch, Clock, CommitError, Log, Tail, new_uuid};
+use crate::engine::{Error, Settled, complete, settle};
+use crate::port::{Batch, Clock, CommitError, Log, Message, Tail, new_uuid};
 use crate::wire::{Chain, CommitDraft, CommitHead, Snapshot, Subjects};
 
 /// The commit that opens the market after `chain`, as the first of a next stream when it `follows`
@@ -47,7 +47,7 @@ pub(super) fn claim(
     draft.push(&record).map_err(|error| defect(error.into()))?;
     let payload = draft.seal(&head).map_err(|error| defect(error.into()))?;
     let message = commit_message(subjects, payload, chain.head);
-    Ok(Batch { messages: vec![message], expected_end: Some(chain.end) })
+    Ok(Batch { expected_end: Some(chain.end), ..Batch::of(vec![message]) })
 }
 
 /// Reads the log to its end and opens the market there. Returns false when aborted.
@@ -79,6 +79,9 @@ pub async fn open_behind<L: Log>(
 ) -> Result<bool, Error> {
     loop {
         read_to_end(events, subjects, state).await?;
+        if !complete_last(events, subjects, state, abort).await? {
+            return Ok(false);
+        }
         note_strays(events, subjects, state).await?;
         let claim = claim(&state.chain, subjects, clock.now(), follows)?;
         let committed = match events.commit(&claim).await {
@@ -102,14 +105,30 @@ pub async fn open_behind<L: Log>(
             }
         };
         let payload = claim.head().map(|head| head.payload.as_ref()).unwrap_or_default();
-        let followed = state.follow(committed.first, payload);
-        followed.map_err(|error| Error::defect(committed.first, error))?;
+        let followed = state.follow(committed.head, payload);
+        followed.map_err(|error| Error::defect(committed.head, error))?;
         return Ok(true);
     }
 }
 
 /// Pause before the log is read again after somebody else was faster.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// Sees to it that the ledger entries of the last commit are in the log. False when aborted.
+async fn complete_last<L: Log>(
+    events: &L,
+    subjects: &Subjects,
+    state: &Snapshot,
+    abort: &CancellationToken,
+) -> Result<bool, Error> {
+    if state.entries.is_empty() {
+        return Ok(true);
+    }
+    let Chain { head, number, .. } = state.chain;
+    let entry = |entry| entry_message(subjects, number, entry);
+    let entries: Vec<Message> = state.entries.iter().map(entry).collect();
+    complete(events, (&entries, head.next()), abort).await
+}
 
 /// Learns of messages behind the last commit that no committer wrote, so that the next commit
 /// expects the subjects as they are. They are reported by the verifier; they stop nobody.

@@ -68,7 +68,7 @@ mod tests {
             let of_ledger = Message { subject: "ledger".to_owned(), ..Message::default() };
             let (subject, payload) = (entry.subject, entry.payload);
             let commit = Message { subject, payload, ..Message::default() };
-            let batch = Batch { messages: vec![commit, of_ledger], expected_end: None };
+            let batch = Batch::of(vec![commit, of_ledger]);
             anew.commit(&batch).await.unwrap();
         }
         anew

@@ -53,7 +53,7 @@ impl<C: Clock> Shows<C> {
             };
             let Ok(payload) = Encoding::Json.write(&view) else { continue };
             let message = Message { subject: subject.to_owned(), payload, ..Message::default() };
-            let batch = Batch { messages: vec![message], expected_end: None };
+            let batch = Batch::of(vec![message]);
             if let Err(cause) = log.commit(&batch).await {
                 debug!(%cause, "the state of the connector is not shown just now");
                 self.shown.mark_changed();

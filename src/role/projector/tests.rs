@@ -78,7 +78,7 @@ async fn project<V: View>(shop: &Shop, dice: &mut Dice) {
     };
     let mut drained = false;
     for life in 0..300 {
-        bucket.faults().plan((0..dice.below(4)).map(|_| dice.fault()));
+        bucket.faults().plan(dice.faults_and_power_cuts());
         let projector = Projector::<V>::new("view.".to_owned());
         let opening = open(projector, output.clone(), format!("life-{life}"), Sequence::START);
         let mut follower = opening.await.unwrap();

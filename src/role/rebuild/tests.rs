@@ -61,7 +61,7 @@ impl Bucket {
     async fn plant(&self, key: &str, payload: Vec<u8>) {
         let subject = Subjects::bucket_key(self.name, key);
         let message = Message { subject, payload: payload.into(), ..Message::default() };
-        let batch = Batch { messages: vec![message], expected_end: None };
+        let batch = Batch::of(vec![message]);
         self.log.commit(&batch).await.unwrap();
     }
 
@@ -200,7 +200,7 @@ async fn append(log: &ModelLog, entries: &[Entry]) {
     for entry in entries {
         let (subject, payload) = (entry.subject.clone(), entry.payload.clone());
         let message = Message { subject, payload, ..Message::default() };
-        log.commit(&Batch { messages: vec![message], expected_end: None }).await.unwrap();
+        log.commit(&Batch::of(vec![message])).await.unwrap();
     }
 }
 

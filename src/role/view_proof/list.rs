@@ -126,7 +126,7 @@ mod tests {
 
     fn one(subject: String, payload: bytes::Bytes) -> Batch {
         let message = Message { subject, payload, ..Message::default() };
-        Batch { messages: vec![message], expected_end: None }
+        Batch::of(vec![message])
     }
 
     /// A log whose commits are these.
@@ -154,7 +154,7 @@ mod tests {
             for message in list.take(usize::MAX).unwrap().messages {
                 // The stream keeps the last message of a subject.
                 stream.tamper(|kept| kept.retain(|one| one.subject != message.subject));
-                let batch = Batch { messages: vec![message], expected_end: None };
+                let batch = Batch::of(vec![message]);
                 stream.commit(&batch).await.unwrap();
             }
         }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use kassa::domain::Sequence;
-use kassa::port::{Batch, CommitError, Committed, Entry, Log, Message, Tail};
+use kassa::port::{Batch, CommitError, Committed, Entry, Head, Log, Message, Tail};
 
 /// A place where streams are, and what can be done to them there.
 pub(crate) trait LogWorld {
@@ -83,11 +83,11 @@ impl<L: Log> Place<L> {
 }
 
 pub(crate) fn batch(messages: impl IntoIterator<Item = Message>) -> Batch {
-    Batch { messages: messages.into_iter().collect(), expected_end: None }
+    Batch::of(messages.into_iter().collect())
 }
 
 pub(crate) fn at(first: u64) -> Committed {
-    Committed { first: Sequence(first) }
+    Committed { head: Sequence(first) }
 }
 
 /// The subjects of entries without their prefix, and their payloads.
@@ -195,6 +195,7 @@ pub(crate) async fn a_claim_that_nobody_ever_wrote_is_checked<W: LogWorld>(world
 pub(crate) async fn the_end_of_the_stream_may_be_expected<W: LogWorld>(world: W) {
     let place = world.stream().await;
     let ending = |end, payload| Batch {
+        head: Head::First,
         messages: vec![place.message("a", payload), place.message("b", payload)],
         expected_end: Some(Sequence(end)),
     };

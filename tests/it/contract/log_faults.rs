@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use kassa::domain::Sequence;
-use kassa::engine::{Settled, settle};
+use kassa::engine::{Settled, complete, settle};
 use kassa::port::{CommitError, Log};
 use tokio_util::sync::CancellationToken;
 
-use super::log::{LogWorld, Place, at, batch};
+use super::log::{LogWorld, Place, at, batch, texts};
 use crate::support::eventually;
 
 /// How long a lost connection may take to come back.
@@ -17,7 +17,7 @@ const BACK: Duration = Duration::from_secs(20);
 async fn commit_again<L: Log>(place: &Place<L>, name: &str) -> u64 {
     let message = batch([place.message(name, "again")]);
     let commit = async || place.log.commit(&message).await.ok();
-    eventually("the way is free again", BACK, commit).await.first.0
+    eventually("the way is free again", BACK, commit).await.head.0
 }
 
 /// Who got no answer does not know, and is told exactly that.
@@ -47,6 +47,27 @@ pub(crate) async fn a_lost_request_is_unknown_and_settled_by_a_claim<W: LogWorld
     let entries = place.entries().await;
     assert_eq!(entries.len(), 1);
     assert_eq!(entries[0].payload, "claim");
+}
+
+/// A server with one copy may lose its power between two messages of a batch. Two who find the
+/// beginning of it, and a server that is at it yet, store the rest once.
+pub(crate) async fn what_is_missing_of_a_batch_is_stored_once<W: LogWorld>(world: W) {
+    let place = world.stream().await;
+    let other = world.elsewhere(&place).await;
+    place.log.commit(&batch([place.fenced("commit", "1", 0)])).await.unwrap();
+    let entry = |name| place.fenced(name, "1", 0);
+    let rest = [entry("a"), entry("b"), entry("c")];
+    place.log.commit(&batch([entry("a")])).await.unwrap();
+    let (never, from) = (CancellationToken::new(), Sequence(2));
+    for _ in 0..2 {
+        let (one, another) = tokio::join!(
+            complete(&place.log, (&rest, from), &never),
+            complete(&other, (&rest, from), &never),
+        );
+        assert!(one.unwrap() && another.unwrap());
+        let entries = place.entries().await;
+        assert_eq!(texts(&entries), [("commit", "1"), ("a", "1"), ("b", "1"), ("c", "1")]);
+    }
 }
 
 /// A batch that arrives after its fence has moved on is refused, however late it is.
@@ -92,7 +113,7 @@ pub(crate) async fn an_answer_belongs_to_its_own_batch<W: LogWorld>(world: W) {
     let mut before = commit_again(&place, "a").await;
     for _ in 0..10 {
         let two = batch([place.message("a", "x"), place.message("b", "x")]);
-        let first = place.log.commit(&two).await.unwrap().first.0;
+        let first = place.log.commit(&two).await.unwrap().head.0;
         assert!(before < first, "{before} {first}");
         before = first + 1;
     }

@@ -116,10 +116,10 @@ pub(crate) async fn what_was_acknowledged_is_seen_at_once<W: LogWorld>(world: W)
     let other = world.elsewhere(&place).await;
     for number in 1..=30 {
         let committed = place.log.commit(&batch([place.message("a", "x")])).await.unwrap();
-        assert_eq!(committed.first, Sequence(number));
-        assert_eq!(other.end().await.unwrap(), committed.first);
+        assert_eq!(committed.head, Sequence(number));
+        assert_eq!(other.end().await.unwrap(), committed.head);
         let last = other.last(&place.subject("a")).await.unwrap().unwrap();
-        assert_eq!(last.sequence, committed.first);
+        assert_eq!(last.sequence, committed.head);
     }
 }
 

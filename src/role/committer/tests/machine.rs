@@ -79,7 +79,7 @@ impl Rig {
     fn land(&mut self, batch: &Batch) -> Commit {
         let first = self.end.next();
         self.end = self.end.plus(u64::try_from(batch.messages.len()).unwrap());
-        self.machine.committed(Committed { first }).unwrap();
+        self.machine.committed(Committed { head: first }).unwrap();
         Commit::decode(&batch.head().unwrap().payload).unwrap()
     }
 

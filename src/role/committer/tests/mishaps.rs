@@ -11,9 +11,10 @@ use crate::domain::fixtures::{
 };
 use crate::domain::market::Request;
 use crate::domain::{Sequence, Timestamp};
+use crate::engine::verify_log;
 use crate::port::model::{Fault, ModelClock};
 use crate::port::testing::Dice;
-use crate::port::{Batch, Clock, Log, Message, Snapshots};
+use crate::port::{Batch, Clock, Entry, Log, Message, Snapshots};
 use crate::role::committer::CannotAct;
 use crate::role::committer::run::Last;
 use crate::role::committer::state::{NAME, load};
@@ -148,6 +149,37 @@ async fn whoever_goes_by_a_wrong_clock_never_opens_the_market() {
         street.offer("mug").await;
         street.buy(1, "mug").await;
         stop(sound).await;
+    }
+}
+
+/// A power cut takes what the server had not written yet of a batch, and what it had staged of it.
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_was_stored_in_part_is_completed_by_whoever_opens() {
+    for missing in 1..=3 {
+        let mut street = Street::new();
+        let first = street.world.start(0);
+        let names = ["cup", "mug", "pot"];
+        for name in names {
+            street.offer(name).await;
+        }
+        let basket = names.map(|name| line(name, 1));
+        street.insist(&place(order(1), &basket)).await;
+        // Killed, so that what it knew is gone as well.
+        first.task.abort();
+        let World { events, .. } = &street.world;
+        let whole = events.entries();
+        events.tamper(|entries| entries.truncate(whole.len() - missing));
+        street.world.take_lease_away();
+        let second = street.world.start(1);
+        street.buy(2, "mug").await;
+        stop(second).await;
+        let written = street.world.events.entries();
+        let told = |entry: &Entry| (entry.sequence, entry.subject.clone(), entry.payload.clone());
+        let (as_before, behind) = written.split_at(whole.len());
+        assert!(as_before.iter().map(told).eq(whole.iter().map(told)), "{missing}");
+        assert_eq!(behind[0].subject, street.world.subjects.commit(), "{missing}");
+        let verified = verify_log(&street.world.events, &street.world.subjects, |_| {}).await;
+        assert_eq!(verified.unwrap().violations, [], "{missing}");
     }
 }
 
@@ -320,7 +352,7 @@ async fn a_stray_message_at_the_end_of_the_log_stops_nobody() {
     for (n, faults) in (1..).zip(faults) {
         let subject = street.world.subjects.stock(&sku("mug"));
         let stray = Message { subject, payload: "stray".into(), ..Message::default() };
-        let batch = Batch { messages: vec![stray], expected_end: None };
+        let batch = Batch::of(vec![stray]);
         street.world.events.commit(&batch).await.unwrap();
         street.world.events.faults().plan(faults.iter().copied());
         street.buy(n * 2, "mug").await;

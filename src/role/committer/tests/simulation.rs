@@ -93,7 +93,7 @@ async fn trouble(world: World, mut dice: Dice, calm: tokio_util::sync::Cancellat
             }
             3 => world.events.deliver_late(),
             4 => world.clock.step_back(Duration::from_millis(dice.below(900) as u64)),
-            _ => world.events.faults().plan((0..dice.below(4)).map(|_| dice.fault())),
+            _ => world.events.faults().plan(dice.faults_and_power_cuts()),
         }
         while instances.is_empty() || (instances.len() < 3 && dice.chance(30)) {
             instances.push(world.start(started));

@@ -209,7 +209,7 @@ impl World {
                     payload: payload.clone(),
                     ..Message::default()
                 };
-                let batch = Batch { messages: vec![message], expected_end: None };
+                let batch = Batch::of(vec![message]);
                 self.commands.commit(&batch).await.unwrap();
             }
             if let Some(outcome) = self.answer(&reply_to).await {

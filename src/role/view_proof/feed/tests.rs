@@ -33,7 +33,7 @@ async fn feed(log: &ModelLog, until: Sequence, (most, cut): (usize, bool)) -> Mo
                 Reached::Everything | Reached::Before(_) => (entry.sequence, 0),
             };
             taken.messages.insert(0, at(reached));
-            let batch = Batch { messages: taken.messages, expected_end: None };
+            let batch = Batch::of(taken.messages);
             feed.commit(&batch).await.unwrap();
             if cut && entry.sequence == until {
                 return feed;

@@ -42,7 +42,7 @@ async fn bucket(
             position = entry.sequence;
         }
         taken.messages.push(at(position));
-        bucket.commit(&Batch { messages: taken.messages, expected_end: None }).await.unwrap();
+        bucket.commit(&Batch::of(taken.messages)).await.unwrap();
     }
     bucket
 }
@@ -72,7 +72,7 @@ async fn put(bucket: &ModelLog, key: Debt, owed: Option<&Owed>) {
     let payload = owed.map(|owed| Encoding::Json.write(owed).unwrap()).unwrap_or_default();
     let subject = Subjects::bucket_key(BUCKET, &key.to_string());
     let message = Message { subject, payload, ..Message::default() };
-    bucket.commit(&Batch { messages: vec![message], expected_end: None }).await.unwrap();
+    bucket.commit(&Batch::of(vec![message])).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -80,7 +80,7 @@ async fn found_where(
         payload: Encoding::Json.write(&position).unwrap(),
         ..Message::default()
     });
-    bucket.commit(&Batch { messages, expected_end: None }).await.unwrap();
+    bucket.commit(&Batch::of(messages)).await.unwrap();
     let live = ViewReader::new(bucket, BUCKET.to_owned());
     let proof = view::<OrderView, _>(("orders", &live), gone_before).await.unwrap();
     let proved = hold((log, &subjects()), vec![proof]).await.unwrap().remove(0);
