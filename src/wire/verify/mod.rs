@@ -95,7 +95,7 @@ impl Verifier {
         self.digest(stored);
         let is_commit = subject == self.commit_subject;
         if is_commit {
-            self.miss_entries(sequence);
+            self.miss_entries(sequence, "");
             self.take_commit(stored);
         } else if self.subjects.sku_of(subject).is_some() {
             self.found.entries = self.found.entries.saturating_add(1);
@@ -127,7 +127,8 @@ impl Verifier {
         if next <= end {
             self.miss_messages(next, end.next());
         }
-        self.miss_entries(next);
+        // A single server that lost its power may have stored no more of it.
+        self.miss_entries(next, "; the log ends there: opening the market completes it");
         for what in self.heads.close(self.found.end) {
             self.report(next, Invariant::I15, what);
         }
@@ -319,9 +320,9 @@ impl Verifier {
     }
 
     /// Another commit begins, or the log ends: every entry of the one before has to be there.
-    fn miss_entries(&mut self, sequence: Sequence) {
+    fn miss_entries(&mut self, sequence: Sequence, so: &str) {
         for (number, moved) in std::mem::take(&mut self.owed) {
-            let what = format!("commit {number} has no entry of {}", moved.sku);
+            let what = format!("commit {number} has no entry of {}{so}", moved.sku);
             self.report(sequence, Invariant::I7, what);
         }
     }
