@@ -34,7 +34,7 @@ pub(super) async fn raw_batch_rate(
     });
     let scratch = Scratch::create(connection, RAW_STREAM, &config).await?;
     // What it is held against is staged there too.
-    world.stage()?;
+    world.stage();
     let log = JsLog::open(connection, RAW_STREAM.to_owned()).await?;
     let payload = Bytes::from_static(&[0x5a; 160]);
     let message = |number: usize| Message {

@@ -175,23 +175,18 @@ impl World {
         };
         let deletes = matches!(options.servers, Servers::Theirs { keep: None, .. });
         let mut world = Self { servers, running: None, setup, staged, deletes };
-        world.stage()?;
+        world.stage();
         world.running = Some(start(&world.setup, &options.roles).await?);
         Ok(world)
     }
 
     /// Has streams that were just made stage their batches where this world does.
-    ///
-    /// # Errors
-    ///
-    /// When the server's folder cannot be read or written.
-    pub(super) fn stage(&mut self) -> std::io::Result<()> {
+    pub(super) fn stage(&mut self) {
         let (subjects, staged) = (self.subjects(), self.staged);
         let which = |stream: &str| stream == RAW_STREAM || mends_itself(&subjects, stream);
         for server in self.servers.iter_mut().filter(|_| staged) {
-            server.stage_in_memory(which)?;
+            server.stage_in_memory(which);
         }
-        Ok(())
     }
 
     /// The names of the market.

@@ -19,7 +19,7 @@ use crate::nats::provision::{apply, assets, plan};
 use crate::nats::{Connection, api_level};
 use crate::run::{mends_itself, start};
 use crate::server::{Found, Server, ServerConfig, Staging, Sync, find, free_port};
-use crate::wire::{MarketName, Subjects};
+use crate::wire::MarketName;
 
 /// Where NATS usually is.
 const PORT: u16 = 4222;
@@ -143,10 +143,12 @@ pub(super) async fn dev(session: &Session, arguments: DevArguments) -> Result<()
     .await
     .map_err(anyhow::Error::from)?;
     let opened = open(session, &folder, &server).await;
-    let opened = opened.and_then(|opened| {
-        stage(&mut server, &opened.1.subjects, arguments.staging)?;
-        Ok(opened)
-    });
+    if let Ok((_, connected)) = &opened
+        && arguments.staging == Staging::Memory
+    {
+        // The next stream of a log that is rolled does so once the shop is opened again.
+        server.stage_in_memory(|stream| mends_itself(&connected.subjects, stream));
+    }
     let ended = match opened {
         Ok((config, connected)) => {
             let traffic = !arguments.no_traffic;
@@ -159,17 +161,6 @@ pub(super) async fn dev(session: &Session, arguments: DevArguments) -> Result<()
     // Whoever reads it later must not take another server for ours.
     let _ = std::fs::remove_file(state_file(&session.environment.folders, &server.url()));
     ended
-}
-
-/// Has the streams stage their batches where they are to. The next stream of a log that is rolled
-/// does so once the shop is opened again.
-fn stage(server: &mut Server, subjects: &Subjects, staging: Staging) -> Result<(), Failure> {
-    if staging == Staging::Memory {
-        let staged = server.stage_in_memory(|stream| mends_itself(subjects, stream));
-        let folder = server.folder().display();
-        staged.map_err(|error| anyhow::Error::from(error).context(format!("{folder}")))?;
-    }
-    Ok(())
 }
 
 /// Finds a server, or fetches one.

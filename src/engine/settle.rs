@@ -69,18 +69,21 @@ async fn find_out<L: Log>(
         let subject = batch.head().map(|head| head.subject.as_str()).unwrap_or_default();
         match log.last(subject).await {
             Ok(last) => {
-                if let Some(settled) = recognise(last, batch, claim, fence) {
-                    return whole(log, batch, settled, abort).await;
-                }
-                match log.commit(claim).await {
-                    Ok(committed) => return Ok(claimed(batch, claim, committed)),
-                    Err(CommitError::Fenced) if is_shut_out(log, batch, fence).await? => {
-                        return Ok(Settled::Never);
-                    }
-                    // Something is there by now, or on its way: look again.
-                    Err(CommitError::Fenced | CommitError::Unknown(_)) => {}
-                    Err(CommitError::Busy { retry_after }) => tokio::time::sleep(retry_after).await,
-                    Err(CommitError::Broken(source)) => return Err(Error::Refused(source)),
+                match recognise(last, batch, claim, fence) {
+                    Some(settled) if is_whole(log, batch, &settled).await? => return Ok(settled),
+                    Some(_) => {}
+                    None => match log.commit(claim).await {
+                        Ok(committed) => return Ok(claimed(batch, claim, committed)),
+                        Err(CommitError::Fenced) if is_shut_out(log, batch, fence).await? => {
+                            return Ok(Settled::Never);
+                        }
+                        // Something is there by now, or on its way: look again.
+                        Err(CommitError::Fenced | CommitError::Unknown(_)) => {}
+                        Err(CommitError::Busy { retry_after }) => {
+                            tokio::time::sleep(retry_after).await
+                        }
+                        Err(CommitError::Broken(source)) => return Err(Error::Refused(source)),
+                    },
                 }
             }
             Err(ReadError::Unavailable(_)) => {}
@@ -121,19 +124,19 @@ fn claimed(batch: &Batch, claim: &Batch, committed: Committed) -> Settled {
     if same { Settled::Happened(committed) } else { Settled::Never }
 }
 
-/// The same, once all of a batch that has happened is there.
-async fn whole<L: Log>(
-    log: &L,
-    batch: &Batch,
-    settled: Settled,
-    abort: &CancellationToken,
-) -> Result<Settled, Error> {
-    let (Settled::Happened(committed), Head::First) = (settled, batch.head) else {
-        return Ok(settled);
-    };
+/// Whether all of a batch that has happened is there.
+async fn is_whole<L: Log>(log: &L, batch: &Batch, settled: &Settled) -> Result<bool, Error> {
     let rest = batch.messages.get(1..).unwrap_or_default();
-    let is_whole = complete(log, (rest, committed.head.next()), abort).await?;
-    Ok(if is_whole { settled } else { Settled::Aborted })
+    match (settled, batch.head) {
+        (Settled::Happened(committed), Head::First) if !rest.is_empty() => {
+            match complete(log, (rest, committed.head.next())).await {
+                Err(Error::Read(ReadError::Unavailable(_))) => Ok(false),
+                whole => whole,
+            }
+        }
+        // What the head stands behind is there.
+        _ => Ok(true),
+    }
 }
 
 /// Whose the last head is; none while it is still the one that both expect.

@@ -11,13 +11,16 @@ use nix::unistd::Pid;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
+use tracing::warn;
 
-use super::staging::{Staged, left_behind};
+use super::staging::{Left, Staged, clear, left_behind};
 
 /// How long a server may take to listen.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a server may take to stop by itself.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pause between two looks at what a server stages in.
+const MEND: Duration = Duration::from_secs(1);
 /// Pause between two looks at a server that starts.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -101,7 +104,7 @@ pub struct Server {
     config: ServerConfig,
     child: Child,
     system: SystemAccount,
-    staged: Staged,
+    staged: Option<Staged>,
 }
 
 /// Who may ask the server about itself.
@@ -127,25 +130,31 @@ impl Server {
     /// [`StartError`].
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
         let system = SystemAccount::draw();
-        let left = left_behind(&config.store());
+        let left = left(&config)?;
         let child = spawn(&config, &system)?;
-        let mut server = Self { config, child, system, staged: Staged::default() };
+        let mut server = Self { config, child, system, staged: None };
         server.wait_until_up().await?;
-        for folder in left {
-            // What was staged there is in its stream by now; what stays takes next to no memory.
-            let _ = std::fs::remove_dir_all(folder);
-        }
+        clear(left);
         Ok(server)
     }
 
     /// Has streams stage their batches in memory, until the server starts again: those of `which`
-    /// that have had no batch since it started. Says whether there is memory for that.
-    ///
-    /// # Errors
-    ///
-    /// When its folder cannot be read or written.
-    pub fn stage_in_memory(&mut self, which: impl Fn(&str) -> bool) -> std::io::Result<bool> {
-        self.staged.add(&self.config.store(), which)
+    /// that have had no batch since it started. Where that cannot be, it says why in the log, and
+    /// returns false: they stage on the disk.
+    pub fn stage_in_memory(&mut self, which: impl Fn(&str) -> bool) -> bool {
+        let staged = self.add_staged(which);
+        if let Err(error) = &staged {
+            warn!(%error, "batches are staged on the disk");
+        }
+        staged.is_ok()
+    }
+
+    fn add_staged(&mut self, which: impl Fn(&str) -> bool) -> std::io::Result<()> {
+        let staged = match &mut self.staged {
+            Some(staged) => staged,
+            none => none.insert(Staged::make()?),
+        };
+        staged.add(&self.config.store(), which)
     }
 
     /// Where clients connect.
@@ -166,10 +175,14 @@ impl Server {
         &self.system
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until it ends by itself, and keeps what it needs in its place.
     pub async fn ended(&mut self) {
         // A child that cannot be waited for is gone as well.
-        let _ = self.child.wait().await;
+        while tokio::time::timeout(MEND, self.child.wait()).await.is_err() {
+            if let Some(staged) = &self.staged {
+                staged.mend();
+            }
+        }
     }
 
     /// Its own folder.
@@ -189,8 +202,13 @@ impl Server {
     /// Asks it to stop, and waits; a server that does not is killed.
     pub async fn stop(&mut self) {
         self.signal(Signal::SIGTERM);
-        if tokio::time::timeout(STOP_TIMEOUT, self.child.wait()).await.is_err() {
+        let ended = tokio::time::timeout(STOP_TIMEOUT, self.child.wait()).await;
+        if ended.is_err() {
             self.kill().await;
+        }
+        let in_order = matches!(ended, Ok(Ok(status)) if status.success());
+        if let Some(staged) = self.staged.take().filter(|_| !in_order) {
+            staged.leave();
         }
     }
 
@@ -207,10 +225,10 @@ impl Server {
     /// [`StartError`].
     pub async fn restart(&mut self) -> Result<(), StartError> {
         self.stop().await;
+        let left = left(&self.config)?;
         self.child = spawn(&self.config, &self.system)?;
         self.wait_until_up().await?;
-        // It has completed what it found there.
-        self.staged = Staged::default();
+        clear(left);
         Ok(())
     }
 
@@ -227,6 +245,12 @@ impl Server {
         }
         Err(StartError::NotUp { port: self.config.port, log: end_of_log(&self.config.folder) })
     }
+}
+
+/// What a server on the same data left in memory when it ended.
+fn left(config: &ServerConfig) -> Result<Left, StartError> {
+    let folder = config.folder.clone();
+    left_behind(&config.store()).map_err(|source| StartError::Folder { folder, source })
 }
 
 fn spawn(config: &ServerConfig, system: &SystemAccount) -> Result<Child, StartError> {

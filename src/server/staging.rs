@@ -2,22 +2,23 @@
 //!
 //! A server stages the messages of a batch until the last one is there. One with copies does so in
 //! memory. One without writes them into a folder first: five synchronous writes, where the commit
-//! itself is one. That folder may as well be in memory. A server that is killed finds it there when
-//! it starts again; after a power cut it is gone, and a batch that was just being committed may be
-//! in its stream in part.
+//! itself is one. That folder may as well be in memory. A server that dies finds it there when it
+//! starts again; after a power cut it is gone, and a batch that was just being committed may be in
+//! its stream in part.
 
-use std::fs::{DirBuilder, read_dir, read_link, remove_dir};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+use tracing::warn;
 
 /// Where a server keeps the messages of a batch until the last one is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Staging {
-    /// In memory, where a batch that a power cut tears is mended; else, and on systems that have
-    /// no folder in memory, on the disk.
+    /// In memory, where a batch that a power cut tears is mended and the system has a folder in
+    /// memory; else on the disk.
     #[default]
     Memory,
     /// On the disk, as a server by itself does.
@@ -30,61 +31,125 @@ const MEMORY: &str = "/dev/shm";
 /// What the names of our folders there begin with.
 const PREFIX: &str = "kassa-staging-";
 
+/// Held by whoever stages in a folder.
+const LOCK: &str = "lock";
+
+/// Memory that has to be free. A batch is a megabyte at most, and each of a few streams has one
+/// under way; containers give 64 MB to everybody in them.
+const ROOM: usize = 16 * 1024 * 1024;
+
 /// The folder in which a stream stages its batches, beside its messages. The server makes it for
 /// the first batch, and takes it away whenever it starts.
 const BATCHES: &str = "batches";
 
-/// Folders in memory. A process that is killed leaves them to the server that starts next.
-#[derive(Debug, Default)]
-pub(super) struct Staged(Option<TempDir>);
+/// A folder in memory, with one in it for each stream.
+#[derive(Debug)]
+pub(super) struct Staged {
+    folder: TempDir,
+    targets: Vec<PathBuf>,
+    /// Tells others that somebody stages there, until this process ends.
+    _lock: File,
+}
 
 impl Staged {
-    /// Has streams that are kept in `store` and that have had no batch since their server started
-    /// stage in memory; says whether there is memory for that.
-    pub(super) fn add(&mut self, store: &Path, which: impl Fn(&str) -> bool) -> io::Result<bool> {
-        if self.0.is_none() {
-            // Not every system has it, and not everybody may write there.
-            self.0 = tempfile::Builder::new().prefix(PREFIX).tempdir_in(MEMORY).ok();
-        }
-        let Some(folder) = &self.0 else { return Ok(false) };
+    /// Makes one.
+    pub(super) fn make() -> io::Result<Self> {
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(MEMORY)?;
+        let room = folder.path().join("room");
+        fs::write(&room, vec![0; ROOM])?;
+        fs::remove_file(room)?;
+        let lock = File::create(folder.path().join(LOCK))?;
+        lock.try_lock()?;
+        Ok(Self { folder, targets: Vec::new(), _lock: lock })
+    }
+
+    /// Has streams that are kept in `store` and have had no batch since their server started stage
+    /// there: those of `which`.
+    pub(super) fn add(&mut self, store: &Path, which: impl Fn(&str) -> bool) -> io::Result<()> {
         for stream in streams(store)? {
             let name = stream.file_name().unwrap_or_default();
-            if name.to_str().is_some_and(&which) {
-                link(&stream.join(BATCHES), &folder.path().join(name))?;
+            let batches = stream.join(BATCHES);
+            // Where it is there was a batch already, or this was done before.
+            if name.to_str().is_some_and(&which) && batches.symlink_metadata().is_err() {
+                let target = self.folder.path().join(name);
+                private(&target)?;
+                match symlink(&target, batches) {
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                    linked => linked?,
+                }
+                self.targets.push(target);
             }
         }
-        Ok(true)
+        Ok(())
+    }
+
+    /// Makes again what somebody took away. Some systems empty that folder of everything that a
+    /// user has in it when they log out.
+    pub(super) fn mend(&self) {
+        for target in self.targets.iter().filter(|target| !target.exists()) {
+            if !self.folder.path().exists() {
+                warn!("the folder in memory was taken away; making it again");
+                // A failure is seen at the next one.
+                let _ = private(self.folder.path());
+            }
+            if let Err(error) = private(target) {
+                warn!(%error, "batches cannot be staged in memory");
+            }
+        }
+    }
+
+    /// Leaves it to the server that starts next.
+    pub(super) fn leave(self) {
+        let _ = self.folder.keep();
     }
 }
 
-fn link(batches: &Path, target: &Path) -> io::Result<()> {
-    // There was a batch already, or this was done before.
-    if batches.symlink_metadata().is_ok() {
-        return Ok(());
+/// Makes a folder that is nobody else's.
+fn private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(folder)
+}
+
+/// Folders in memory that a server left when it ended, and their locks.
+pub(super) type Left = Vec<(PathBuf, File)>;
+
+/// Takes away the links of streams in `store` that must not be followed: to what is gone, to what
+/// is not ours, and to where somebody else stages, of whose data these are a copy. Returns the
+/// folders that are left: the server that starts now completes what it finds there, then nobody
+/// needs them.
+pub(super) fn left_behind(store: &Path) -> io::Result<Left> {
+    let owner = fs::metadata(store).map(|store| store.uid()).ok();
+    let mut left = Left::new();
+    for batches in streams(store)?.into_iter().map(|stream| stream.join(BATCHES)) {
+        let Ok(target) = batches.read_link() else { continue };
+        let Some(folder) = target.parent().map(Path::to_path_buf) else { continue };
+        if left.iter().any(|(known, _)| *known == folder) {
+            continue;
+        }
+        match owner.and_then(|owner| abandoned(&folder, owner)) {
+            Some(lock) => left.push((folder, lock)),
+            None => fs::remove_file(batches)?,
+        }
     }
-    DirBuilder::new().mode(0o700).recursive(true).create(target)?;
-    match symlink(target, batches) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => remove_dir(target),
-        linked => linked,
+    Ok(left)
+}
+
+/// Removes them, once a server has started.
+pub(super) fn clear(left: Left) {
+    for (folder, lock) in left {
+        // What stays takes next to no memory.
+        let _ = fs::remove_dir_all(folder);
+        drop(lock);
     }
 }
 
-/// The folders in memory that streams in `store` staged in when their server ended. The next server
-/// completes what it finds there; then nobody needs them.
-pub(super) fn left_behind(store: &Path) -> Vec<PathBuf> {
-    let Ok(streams) = streams(store) else { return Vec::new() };
-    let targets = streams.iter().filter_map(|stream| read_link(stream.join(BATCHES)).ok());
-    let mut folders: Vec<PathBuf> =
-        targets.filter_map(|target| target.parent().map(Path::to_path_buf)).collect();
-    // What is not ours is somebody's.
-    folders.retain(|folder| {
-        let name = folder.file_name().and_then(|name| name.to_str());
-        folder.parent() == Some(Path::new(MEMORY))
-            && name.is_some_and(|name| name.starts_with(PREFIX))
-    });
-    folders.sort_unstable();
-    folders.dedup();
-    folders
+/// The lock of a folder of ours in memory that nobody stages in any more.
+fn abandoned(folder: &Path, owner: u32) -> Option<File> {
+    let name = folder.file_name()?.to_str()?;
+    let is_ours = folder.parent() == Some(Path::new(MEMORY))
+        && name.starts_with(PREFIX)
+        && folder.symlink_metadata().is_ok_and(|found| found.is_dir() && found.uid() == owner);
+    let lock = is_ours.then(|| File::open(folder.join(LOCK)))?.ok()?;
+    lock.try_lock().is_ok().then_some(lock)
 }
 
 /// The folders of the streams of all accounts.
@@ -98,11 +163,81 @@ fn streams(store: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// What is in a folder; nothing when there is none.
 fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    match read_dir(folder) {
+    match fs::read_dir(folder) {
         Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Ok(Vec::new())
         }
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENTS: &str = "jetstream/KASSA/streams/EVENTS";
+
+    /// A store with streams, of which one is to stage in memory, and where it does.
+    fn staged() -> (TempDir, Staged, PathBuf) {
+        let store = tempfile::tempdir().unwrap();
+        for stream in [EVENTS, "jetstream/KASSA/streams/FEED"] {
+            fs::create_dir_all(store.path().join(stream)).unwrap();
+        }
+        let mut staged = Staged::make().unwrap();
+        staged.add(store.path(), |stream| stream == "EVENTS").unwrap();
+        let folder = staged.folder.path().to_path_buf();
+        (store, staged, folder)
+    }
+
+    fn link(store: &TempDir) -> PathBuf {
+        store.path().join(EVENTS).join(BATCHES)
+    }
+
+    #[test]
+    fn what_a_process_that_died_staged_is_there_for_the_next_server_and_gone_then() {
+        let (store, staged, folder) = staged();
+        assert!(!store.path().join("jetstream/KASSA/streams/FEED").join(BATCHES).exists());
+        assert_eq!(link(&store).read_link().unwrap(), folder.join("EVENTS"));
+        staged.leave();
+        let left = left_behind(store.path()).unwrap();
+        assert!(link(&store).is_dir(), "the server looks there");
+        clear(left);
+        assert!(!folder.exists());
+        assert!(left_behind(store.path()).unwrap().is_empty());
+        assert!(!link(&store).is_symlink(), "it leads nowhere");
+    }
+
+    #[test]
+    fn a_copy_of_the_data_of_a_shop_that_is_open_takes_nothing_from_it() {
+        let (store, staged, folder) = staged();
+        assert!(left_behind(store.path()).unwrap().is_empty());
+        assert!(!link(&store).is_symlink(), "its server must not stage there");
+        assert!(folder.join("EVENTS").is_dir());
+        drop(staged);
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn a_link_that_is_not_ours_is_not_followed() {
+        let (store, staged, _) = staged();
+        drop(staged);
+        let elsewhere = tempfile::tempdir().unwrap();
+        let theirs = elsewhere.path().join("EVENTS");
+        fs::create_dir(&theirs).unwrap();
+        fs::remove_file(link(&store)).unwrap();
+        symlink(&theirs, link(&store)).unwrap();
+        assert!(left_behind(store.path()).unwrap().is_empty());
+        assert!(theirs.is_dir() && !link(&store).is_symlink());
+    }
+
+    #[test]
+    fn a_stream_that_has_had_a_batch_stays_where_it_is() {
+        let (store, mut staged, _) = staged();
+        fs::remove_file(link(&store)).unwrap();
+        fs::create_dir(link(&store)).unwrap();
+        staged.add(store.path(), |_| true).unwrap();
+        assert!(!link(&store).is_symlink());
     }
 }

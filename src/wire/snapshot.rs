@@ -29,7 +29,8 @@ pub struct Snapshot {
     pub market: Market,
     /// What was folded since it was read or taken.
     pub unkept: Unkept,
-    /// The ledger entries of the last commit that was followed. They are in the log, and not kept.
+    /// The ledger entries that belong behind the last commit, when that was followed and not read
+    /// from bytes.
     pub entries: Vec<LedgerEntry>,
 }
 

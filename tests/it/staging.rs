@@ -24,7 +24,7 @@ fn batches(shop: &Shop, stream: &str) -> PathBuf {
 fn stage(shop: &mut Shop) {
     let subjects = shop.subjects.clone();
     let server = &mut shop.nats.servers[0];
-    assert!(server.stage_in_memory(|stream| mends_itself(&subjects, stream)).unwrap());
+    assert!(server.stage_in_memory(|stream| mends_itself(&subjects, stream)));
 }
 
 /// The folder in memory that the log stages in.
@@ -45,7 +45,8 @@ async fn a_server_that_stages_in_memory_is_stopped_killed_and_started_again() {
     shop.fill(&client, 3, 10_000).await;
     let crowd = Crowd::start(&client, 20, 3);
     crowd.more(50, PROGRESS).await;
-    assert!(!feed.is_symlink(), "a message of the feed is written once");
+    assert_eq!(in_memory(&shop), Some(first.clone()), "batches have gone that way");
+    assert!(feed.is_dir() && !feed.is_symlink(), "a message of the feed is written once");
     shop.nats.servers[0].restart().await.unwrap();
     assert_eq!(in_memory(&shop), None, "it begins anew, and stages on the disk");
     assert!(!first.exists());
@@ -62,15 +63,39 @@ async fn a_server_that_stages_in_memory_is_stopped_killed_and_started_again() {
     let crowd = Crowd::start(&client, 20, 3);
     crowd.more(50, PROGRESS).await;
     shop.nats.servers[0].kill().await;
+    shop.nats.servers[0].stop().await;
     assert!(second.exists(), "what was staged is there when it starts again");
     shop.nats.servers[0].restart().await.unwrap();
+    assert!(!second.exists(), "and then nobody needs it");
     crowd.more(50, PROGRESS).await;
     let more = crowd.stop().await;
     prove(&shop, &[answers, more].concat()).await;
     roles.stop(PROGRESS).await;
+}
+
+/// Some systems take what a user has in memory when they log out, and leave them their processes.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shop_goes_on_whose_folder_in_memory_is_taken_away() {
+    let mut shop = Shop::on_one_node().await;
+    stage(&mut shop);
+    let folder = in_memory(&shop).expect("the log stages in memory");
+    let roles = shop.start(&[Role::Committer, Role::Payer, Role::Projector]).await;
+    let client = shop.client().await;
+    shop.fill(&client, 3, 10_000).await;
+    let crowd = Crowd::start(&client, 20, 3);
+    crowd.more(50, PROGRESS).await;
+    std::fs::remove_dir_all(&folder).unwrap();
+    tokio::select! {
+        () = shop.nats.servers[0].ended() => panic!("the server runs"),
+        () = crowd.more(200, PROGRESS) => {}
+    }
+    assert!(folder.exists(), "it was made again");
+    let answers = crowd.stop().await;
+    prove(&shop, &answers).await;
+    roles.stop(PROGRESS).await;
     shop.nats.servers[0].stop().await;
-    drop(shop);
-    assert!(!second.exists(), "nothing is left in memory");
+    assert!(!folder.exists(), "nothing is left in memory");
 }
 
 async fn entries(log: &JsLog, filter: &str) -> Vec<Entry> {

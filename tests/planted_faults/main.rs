@@ -35,8 +35,9 @@ mod story;
 mod waiting;
 
 use kassa::domain::Sequence;
-use kassa::engine::verify_log;
+use kassa::engine::{stored, verify_log};
 
+use kassa::wire::Verifier;
 use planting::{find_all, verify};
 use shop::{good_log, subjects};
 use story::Story;
@@ -140,4 +141,18 @@ async fn what_a_later_build_wrote_is_no_fault_and_ends_the_proof() {
         assert!(newer.what.contains(says), "{newer:?}");
         assert!(!verified.holds(), "what was not read is not proved");
     }
+}
+
+/// Nobody writes what somebody took away: the stream has given its sequence away.
+#[tokio::test]
+async fn an_entry_that_was_deleted_at_the_end_is_not_said_to_come_by_itself() {
+    let entries = good_log().await.entries();
+    let (last, rest) = entries.split_last().unwrap();
+    let mut verifier = Verifier::new(subjects());
+    rest.iter().for_each(|entry| verifier.take(&stored(entry)));
+    verifier.close(last.sequence);
+    let found = verifier.finish().violations;
+    let said: Vec<&str> = found.iter().map(|violation| violation.detail.as_str()).collect();
+    assert!(said.iter().any(|said| said.ends_with("has no entry of TEE")), "{said:?}");
+    assert!(!said.iter().any(|said| said.contains("opening the market")), "{said:?}");
 }

@@ -16,7 +16,12 @@ use crate::story::{Body, Message, Story, sealed};
 pub(crate) const FAULTS: &[Fault] = &[
     // Ledger entries.
     told("an entry is missing", lose_entry, Invariant::I7, "has no entry of TEE"),
-    told("the last entry of all is missing", lose_last_entry, Invariant::I7, "no entry of TEE"),
+    told(
+        "the last entry of all is missing",
+        lose_last_entry,
+        Invariant::I7,
+        "no entry of TEE; the log ends there: opening the market completes it",
+    ),
     told(
         "an entry has another delta",
         |s| misstate(s, |e| e.delta -= 1),

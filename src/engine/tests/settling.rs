@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use super::{copied, follow_with, log_of, message, opened, position};
 use crate::domain::Sequence;
 use crate::domain::fixtures::T0;
-use crate::engine::{Ended, Settled, settle};
+use crate::engine::{Ended, Error, Settled, settle};
 use crate::port::model::{Fault, ModelClock, ModelLog};
 use crate::port::{Batch, CommitError, Committed, Log};
 
@@ -113,6 +113,61 @@ async fn a_stray_in_that_place_shuts_both_out() {
         log.deliver_late();
         assert_eq!(heads(&log), ["stray"], "{name}");
     }
+}
+
+/// A head, and two messages behind it.
+fn three(payload: &'static str) -> Batch {
+    let behind = ["entry.a", "entry.b"].map(|subject| message(subject, payload.into(), None));
+    let head = batch(payload, 0).messages;
+    Batch::of(head.into_iter().chain(behind).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_stored_in_part_is_completed_before_it_has_happened() {
+    use Fault::{AnswerLost, Busy, Late, RequestLost, Torn};
+    let happened = Settled::Happened(Committed { head: Sequence(1) });
+    let rows: &[(Fault, &[Fault])] = &[
+        (AnswerLost, &[]),
+        (Torn(1), &[]),
+        (Torn(2), &[]),
+        (Torn(1), &[Torn(1)]),
+        (Torn(1), &[RequestLost, AnswerLost]),
+        (Torn(1), &[Late(0), Busy]),
+        (Torn(2), &[Late(1), RequestLost]),
+    ];
+    let (mine, claim) = (three("mine"), batch("claim", 0));
+    for (first, then) in rows {
+        let log = empty();
+        log.faults().plan([*first]);
+        assert!(log.commit(&mine).await.is_err());
+        log.faults().plan(then.iter().copied());
+        let abort = CancellationToken::new();
+        let settled = settle(&log, &mine, &claim, Sequence::START, &abort).await.unwrap();
+        log.deliver_late();
+        assert_eq!((settled, heads(&log)), (happened, vec!["mine".to_owned(); 3]), "{first:?}");
+    }
+    // Of which nothing was stored is no part.
+    let log = empty();
+    log.faults().plan([Torn(0)]);
+    assert!(log.commit(&mine).await.is_err());
+    let abort = CancellationToken::new();
+    let settled = settle(&log, &mine, &claim, Sequence::START, &abort).await.unwrap();
+    assert_eq!((settled, heads(&log)), (Settled::Never, vec!["claim".to_owned()]));
+}
+
+/// Somebody wrote where the rest belongs. There is no place for it any more, and nothing is written
+/// on a guess.
+#[tokio::test(start_paused = true)]
+async fn a_stray_inside_what_was_stored_in_part_is_a_defect() {
+    let log = empty();
+    log.faults().plan([Fault::Torn(1)]);
+    assert!(log.commit(&three("mine")).await.is_err());
+    log.commit(&Batch::of(vec![message("elsewhere", "stray".into(), None)])).await.unwrap();
+    let abort = CancellationToken::new();
+    let (mine, claim) = (three("mine"), batch("claim", 0));
+    let settled = settle(&log, &mine, &claim, Sequence::START, &abort).await;
+    assert!(matches!(settled, Err(Error::Defect { .. })), "{settled:?}");
+    assert_eq!(heads(&log), ["mine", "stray"]);
 }
 
 #[tokio::test(start_paused = true)]

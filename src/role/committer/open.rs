@@ -79,8 +79,12 @@ pub async fn open_behind<L: Log>(
 ) -> Result<bool, Error> {
     loop {
         read_to_end(events, subjects, state).await?;
-        if !complete_last(events, subjects, state, abort).await? {
-            return Ok(false);
+        if !complete_last(events, subjects, state).await? {
+            if abort.is_cancelled() {
+                return Ok(false);
+            }
+            tokio::time::sleep(PAUSE).await;
+            continue;
         }
         note_strays(events, subjects, state).await?;
         let claim = claim(&state.chain, subjects, clock.now(), follows)?;
@@ -114,12 +118,11 @@ pub async fn open_behind<L: Log>(
 /// Pause before the log is read again after somebody else was faster.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Sees to it that the ledger entries of the last commit are in the log. False when aborted.
+/// Has the ledger entries of the last commit stand in the log. True once they do.
 async fn complete_last<L: Log>(
     events: &L,
     subjects: &Subjects,
     state: &Snapshot,
-    abort: &CancellationToken,
 ) -> Result<bool, Error> {
     if state.entries.is_empty() {
         return Ok(true);
@@ -127,7 +130,7 @@ async fn complete_last<L: Log>(
     let Chain { head, number, .. } = state.chain;
     let entry = |entry| entry_message(subjects, number, entry);
     let entries: Vec<Message> = state.entries.iter().map(entry).collect();
-    complete(events, (&entries, head.next()), abort).await
+    complete(events, (&entries, head.next())).await
 }
 
 /// Learns of messages behind the last commit that no committer wrote, so that the next commit

@@ -167,8 +167,18 @@ async fn check_stands<L: Log>(
     state: &mut Snapshot,
 ) -> Result<(), ReadError> {
     let head = state.chain.head;
-    if head != Sequence::START && !is_in(events, subjects, &state.chain).await? {
+    if head == Sequence::START {
+        return Ok(());
+    }
+    if !is_in(events, subjects, &state.chain).await? {
         warn!(commit = head.0, "not this log's state; folding the log from its start");
+        let_go(std::mem::take(state));
+    } else if state.entries.is_empty() && events.end().await? < state.chain.end {
+        // Only whoever has folded the last commit knows its entries.
+        warn!(
+            commit = head.0,
+            "the log ends inside this state's commit; folding it from its start"
+        );
         let_go(std::mem::take(state));
     }
     Ok(())

@@ -76,10 +76,13 @@ async fn project<V: View>(shop: &Shop, dice: &mut Dice) {
         keys: "view.".to_owned(),
         pace: Pace::steady(Duration::from_millis(20)),
     };
-    let mut drained = false;
+    let (mut drained, keeps) = (false, dice.chance(50));
     for life in 0..300 {
         bucket.faults().plan(dice.faults_and_power_cuts());
-        let projector = Projector::<V>::new("view.".to_owned());
+        let mut projector = Projector::<V>::new("view.".to_owned());
+        if keeps {
+            projector = projector.keeping(Keeps::over_for(hours(1), || T0));
+        }
         let opening = open(projector, output.clone(), format!("life-{life}"), Sequence::START);
         let mut follower = opening.await.unwrap();
         let mut commits = Commits::after(shop, follower.position().event_seq);

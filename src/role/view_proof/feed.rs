@@ -5,6 +5,7 @@
 //! twice.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::{Found, ProofError, Proved, READ_AT_ONCE, TOLD_MAX};
 use crate::domain::{Address, Recorded, Sequence, Timestamp};
@@ -49,9 +50,22 @@ pub async fn prove_feed<L: Log>(
     proof.rest(&mut held).await?;
     // The oldest go at any time; what went meanwhile is not missing.
     let first = proof.first(&mut Held::open(feed, subjects).await?).await?;
-    proof.end(first, self::position(feed, subjects).await?.as_ref());
+    let mut position = self::position(feed, subjects).await?;
+    for _ in 0..LOOKS {
+        if proof.is_reflected(position.as_ref()) {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
+        position = self::position(feed, subjects).await?;
+    }
+    proof.end(first, position.as_ref());
     Ok(proof.proved())
 }
+
+/// How often, and with which pause, the position is looked at again. A single server shows a batch
+/// while it stores it, and the position stands last in it; it is there within milliseconds.
+const LOOKS: u32 = 20;
+const LOOK: Duration = Duration::from_millis(50);
 
 /// How far the feed is; none when it does not hold that any more.
 async fn position<L: Log>(feed: &L, subjects: &Subjects) -> Result<Option<Position>, ReadError> {
@@ -228,11 +242,14 @@ impl FeedProof {
                 self.found.tell_event(at, "it shows nothing of it");
             }
         }
-        if let (Some(last), Some(position)) = (self.last, position)
-            && !reflects(position, last)
-        {
+        if let Some(last) = self.last.filter(|_| !self.is_reflected(position)) {
             self.found.tell_event(last, "it shows it, and has not come so far");
         }
+    }
+
+    /// Whether a position has come as far as what was read; one that is gone says nothing.
+    fn is_reflected(&self, position: Option<&Position>) -> bool {
+        self.last.zip(position).is_none_or(|(last, position)| reflects(position, last))
     }
 
     fn proved(self) -> Proved {

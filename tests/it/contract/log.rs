@@ -192,6 +192,27 @@ pub(crate) async fn a_claim_that_nobody_ever_wrote_is_checked<W: LogWorld>(world
     assert_eq!(place.log.commit(&batch([place.fenced("commit", "3", 2)])).await.unwrap(), at(3));
 }
 
+pub(crate) async fn the_head_of_a_batch_may_stand_last<W: LogWorld>(world: W) {
+    let place = world.stream().await;
+    let headed = |payload, expected| Batch {
+        head: Head::Last,
+        ..batch([
+            place.message("a", payload),
+            place.message("b", payload),
+            place.fenced("position", payload, expected),
+        ])
+    };
+    assert_eq!(place.log.commit(&headed("1", 0)).await.unwrap(), at(3));
+    for expected in [0, 1, 2] {
+        let refused = place.log.commit(&headed("x", expected)).await;
+        assert!(matches!(refused, Err(CommitError::Fenced)), "{expected}: {refused:?}");
+    }
+    assert_eq!(place.log.commit(&headed("2", 3)).await.unwrap(), at(6));
+    let all =
+        [("a", "1"), ("b", "1"), ("position", "1"), ("a", "2"), ("b", "2"), ("position", "2")];
+    assert_eq!(texts(&place.entries().await), all);
+}
+
 pub(crate) async fn the_end_of_the_stream_may_be_expected<W: LogWorld>(world: W) {
     let place = world.stream().await;
     let ending = |end, payload| Batch {

@@ -58,13 +58,11 @@ pub(crate) async fn what_is_missing_of_a_batch_is_stored_once<W: LogWorld>(world
     let entry = |name| place.fenced(name, "1", 0);
     let rest = [entry("a"), entry("b"), entry("c")];
     place.log.commit(&batch([entry("a")])).await.unwrap();
-    let (never, from) = (CancellationToken::new(), Sequence(2));
+    let from = Sequence(2);
     for _ in 0..2 {
-        let (one, another) = tokio::join!(
-            complete(&place.log, (&rest, from), &never),
-            complete(&other, (&rest, from), &never),
-        );
-        assert!(one.unwrap() && another.unwrap());
+        let (one, another) =
+            tokio::join!(complete(&place.log, (&rest, from)), complete(&other, (&rest, from)),);
+        assert!(one.unwrap() | another.unwrap(), "one of them did it, or found it done");
         let entries = place.entries().await;
         assert_eq!(texts(&entries), [("commit", "1"), ("a", "1"), ("b", "1"), ("c", "1")]);
     }

@@ -70,6 +70,7 @@ macro_rules! whole_log_contract {
             log_faults::a_lost_answer_is_unknown_and_the_batch_is_there,
             log_faults::a_lost_request_is_unknown_and_settled_by_a_claim,
             log_faults::a_batch_that_arrives_after_the_claim_is_refused,
+            log::the_head_of_a_batch_may_stand_last,
             log_faults::what_is_missing_of_a_batch_is_stored_once,
             log_faults::a_batch_that_arrives_before_the_claim_has_happened,
             log_faults::an_answer_belongs_to_its_own_batch,

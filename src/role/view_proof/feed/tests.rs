@@ -17,7 +17,7 @@ async fn log(seed: u64) -> ModelLog {
     logged_on(&busy_shop(seed), &subjects().commit()).await
 }
 
-/// The feed of a log up to a commit, in batches of so many messages, each behind its position;
+/// The feed of a log up to a commit, in batches of so many messages, each before its position;
 /// when it is `cut`, the last commit is there in part. Halfway, somebody sets another encoding.
 async fn feed(log: &ModelLog, until: Sequence, (most, cut): (usize, bool)) -> ModelLog {
     let feed = ModelLog::new(ModelClock::at(T0));
@@ -32,7 +32,7 @@ async fn feed(log: &ModelLog, until: Sequence, (most, cut): (usize, bool)) -> Mo
                 Reached::Inside(at) => (Sequence(at.sequence.0 - 1), at.index + 1),
                 Reached::Everything | Reached::Before(_) => (entry.sequence, 0),
             };
-            taken.messages.insert(0, at(reached));
+            taken.messages.push(at(reached));
             let batch = Batch::of(taken.messages);
             feed.commit(&batch).await.unwrap();
             if cut && entry.sequence == until {
@@ -118,7 +118,8 @@ async fn a_message_that_is_missing_is_told() {
         let (place, at) = match last {
             false => middle(&feed),
             true => {
-                let place = feed.entries().len() - 1;
+                // Behind it stands the position.
+                let place = feed.entries().len() - 2;
                 (place, address(&feed.entries()[place]).unwrap())
             }
         };
