@@ -6,8 +6,10 @@
 //! starts again; after a power cut it is gone, and a batch that was just being committed may be in
 //! its stream in part.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -31,7 +33,7 @@ const MEMORY: &str = "/dev/shm";
 /// What the names of our folders there begin with.
 const PREFIX: &str = "kassa-staging-";
 
-/// Held by whoever stages in a folder.
+/// Held by whoever stages in a folder; it names the store.
 const LOCK: &str = "lock";
 
 /// Memory that has to be free. A batch is a megabyte at most, and each of a few streams has one
@@ -46,21 +48,26 @@ const BATCHES: &str = "batches";
 #[derive(Debug)]
 pub(super) struct Staged {
     folder: TempDir,
-    targets: Vec<PathBuf>,
+    /// Links of streams, and what they lead to.
+    links: Vec<(PathBuf, PathBuf)>,
     /// Tells others that somebody stages there, until this process ends.
     _lock: File,
 }
 
 impl Staged {
-    /// Makes one.
-    pub(super) fn make() -> io::Result<Self> {
+    /// Makes one for the streams that are kept in `store`.
+    pub(super) fn make(store: &Path) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(MEMORY)?;
         let room = folder.path().join("room");
         fs::write(&room, vec![0; ROOM])?;
         fs::remove_file(room)?;
-        let lock = File::create(folder.path().join(LOCK))?;
+        let mut lock = File::create(folder.path().join(LOCK))?;
         lock.try_lock()?;
-        Ok(Self { folder, targets: Vec::new(), _lock: lock })
+        lock.write_all(fs::canonicalize(store)?.as_os_str().as_bytes())?;
+        if let Err(error) = sweep(fs::metadata(folder.path())?.uid()) {
+            warn!(%error, "folders in memory that nobody needs may be left");
+        }
+        Ok(Self { folder, links: Vec::new(), _lock: lock })
     }
 
     /// Has streams that are kept in `store` and have had no batch since their server started stage
@@ -73,11 +80,11 @@ impl Staged {
             if name.to_str().is_some_and(&which) && batches.symlink_metadata().is_err() {
                 let target = self.folder.path().join(name);
                 private(&target)?;
-                match symlink(&target, batches) {
+                match symlink(&target, &batches) {
                     Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                     linked => linked?,
                 }
-                self.targets.push(target);
+                self.links.push((batches, target));
             }
         }
         Ok(())
@@ -86,7 +93,7 @@ impl Staged {
     /// Makes again what somebody took away. Some systems empty that folder of everything that a
     /// user has in it when they log out.
     pub(super) fn mend(&self) {
-        for target in self.targets.iter().filter(|target| !target.exists()) {
+        for (_, target) in self.links.iter().filter(|(_, target)| !target.exists()) {
             if !self.folder.path().exists() {
                 warn!("the folder in memory was taken away; making it again");
                 // A failure is seen at the next one.
@@ -98,10 +105,38 @@ impl Staged {
         }
     }
 
+    /// Takes it away, and what leads there.
+    pub(super) fn remove(self) {
+        for (link, target) in self.links {
+            if link.read_link().is_ok_and(|found| found == target) {
+                // The next server takes away what leads nowhere.
+                let _ = fs::remove_file(link);
+            }
+        }
+    }
+
     /// Leaves it to the server that starts next.
     pub(super) fn leave(self) {
         let _ = self.folder.keep();
     }
+}
+
+/// Removes folders of `owner` to which nothing leads any more: their process was killed, and the
+/// store is gone or was opened since.
+fn sweep(owner: u32) -> io::Result<()> {
+    for folder in entries(Path::new(MEMORY))? {
+        let Some(lock) = abandoned(&folder, owner) else { continue };
+        // One that names no store yet is just being made.
+        let store = PathBuf::from(OsString::from_vec(fs::read(folder.join(LOCK))?));
+        let leads_there = |stream: PathBuf| {
+            let target = stream.join(BATCHES).read_link();
+            target.is_ok_and(|target| target.parent() == Some(&folder))
+        };
+        if store.is_absolute() && !streams(&store)?.into_iter().any(leads_there) {
+            clear(vec![(folder, lock)]);
+        }
+    }
+    Ok(())
 }
 
 /// Makes a folder that is nobody else's.
@@ -185,7 +220,7 @@ mod tests {
         for stream in [EVENTS, "jetstream/KASSA/streams/FEED"] {
             fs::create_dir_all(store.path().join(stream)).unwrap();
         }
-        let mut staged = Staged::make().unwrap();
+        let mut staged = Staged::make(store.path()).unwrap();
         staged.add(store.path(), |stream| stream == "EVENTS").unwrap();
         let folder = staged.folder.path().to_path_buf();
         (store, staged, folder)
@@ -207,6 +242,27 @@ mod tests {
         assert!(!folder.exists());
         assert!(left_behind(store.path()).unwrap().is_empty());
         assert!(!link(&store).is_symlink(), "it leads nowhere");
+    }
+
+    #[test]
+    fn a_folder_to_which_nothing_leads_is_swept_by_whoever_makes_one() {
+        let (store, staged, folder) = staged();
+        staged.leave();
+        let (_other, in_use, theirs) = self::staged();
+        assert!(folder.exists(), "its store leads there");
+        drop(store);
+        let (_third, last, _) = self::staged();
+        assert!(!folder.exists());
+        assert!(theirs.exists(), "somebody stages there");
+        in_use.remove();
+        last.remove();
+    }
+
+    #[test]
+    fn what_is_closed_in_order_leaves_nothing() {
+        let (store, staged, folder) = staged();
+        staged.remove();
+        assert!(!folder.exists() && !link(&store).is_symlink());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// Far above what anything here takes, so that a failure is one.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,12 +31,15 @@ struct Opened {
     /// Collects what it says after its banner.
     said: Option<JoinHandle<String>>,
     after: Duration,
+    /// What it keeps for as long as it runs. Killed, it cannot clean up after itself.
+    _folder: TempDir,
 }
 
 impl Opened {
     /// Starts it; returns when its banner is there.
     fn start(mut command: Command) -> Self {
-        let begun = Instant::now();
+        let (begun, folder) = (Instant::now(), tempfile::tempdir().unwrap());
+        command.env("TMPDIR", folder.path());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
@@ -51,7 +55,7 @@ impl Opened {
             let _ = lines.read_to_end(&mut said);
             String::from_utf8_lossy(&said).into_owned()
         });
-        Self { child, banner, said: Some(said), after: begun.elapsed() }
+        Self { child, banner, said: Some(said), after: begun.elapsed(), _folder: folder }
     }
 
     /// The first address in the banner.

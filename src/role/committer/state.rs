@@ -170,10 +170,11 @@ async fn check_stands<L: Log>(
     if head == Sequence::START {
         return Ok(());
     }
+    let knows_entries = head == state.chain.end || !state.entries.is_empty();
     if !is_in(events, subjects, &state.chain).await? {
         warn!(commit = head.0, "not this log's state; folding the log from its start");
         let_go(std::mem::take(state));
-    } else if state.entries.is_empty() && events.end().await? < state.chain.end {
+    } else if !knows_entries && events.end().await? < state.chain.end {
         // Only whoever has folded the last commit knows its entries.
         warn!(
             commit = head.0,
