@@ -256,10 +256,13 @@ impl LogWorld for NatsWorld {
         eventually("a cluster that has just started has leaders", CASE_TIMEOUT, create).await;
         let place = Place { log: JsLog::open(&connection, stream).await.unwrap(), prefix };
         // Every server of a cluster has to hear of the new subjects; a batch that cannot be stored
-        // is refused by whoever is there.
+        // is refused by whoever is there. The one that leads them all may be the last to know, and
+        // says of whatever is read that there is no such stream.
         let probe = batch([place.fenced("probe", "-", u64::MAX)]);
         let heard = async || match place.log.commit(&probe).await {
-            Err(CommitError::Fenced) => Some(()),
+            Err(CommitError::Fenced) => {
+                place.log.last(&place.subject("probe")).await.ok().map(drop)
+            }
             Ok(_) | Err(_) => None,
         };
         eventually("the stream is there for everybody", CASE_TIMEOUT, heard).await;
