@@ -21,9 +21,6 @@ use crate::wire::{Commit, Outcome, OutcomeKind, Subjects};
 /// How long a view may take to show what was asked for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The views that people read, by name.
-pub(super) const VIEWS: [&str; 3] = ["orders", "stock", "metrics"];
-
 /// Settings and surroundings of one run of the program.
 #[derive(Clone, Debug)]
 pub(super) struct Session {

@@ -57,6 +57,9 @@ async fn is_as_stored<L: Log>(
     (stored, from): (&[Message], Sequence),
     end: Sequence,
 ) -> Result<bool, Error> {
+    if stored.is_empty() {
+        return Ok(true);
+    }
     let mut tail = log.follow(Subjects::everything(), Sequence(from.0.saturating_sub(1))).await?;
     let mut expected = stored.iter();
     let mut read = Sequence::START;

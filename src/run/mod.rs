@@ -11,4 +11,4 @@ pub use audit::Checkpoints;
 pub use group::Group;
 pub use roles::{Paces, Role, RunError, Running, Setup, start};
 pub use roll::{Roll, Rolled, Step};
-pub use views::{bucket_output, keeps, mends_itself};
+pub use views::{VIEWS, bucket_output, keeps, mends_itself};

@@ -18,8 +18,8 @@ use crate::wire::{Alias, Subjects};
 /// 10,000 SKUs went from 7,100 to 8,300 orders/s, and were in the views after 0.29 s, not 0.25.
 const STOCK_MUCH: usize = 2 * Pace::MUCH;
 
-/// The views, by name.
-const VIEWS: [&str; 3] = ["orders", "stock", "metrics"];
+/// The views that people read, by name.
+pub const VIEWS: [&str; 3] = ["orders", "stock", "metrics"];
 
 /// Whether a batch of that stream, stored in part, is mended by whoever writes there next: a commit
 /// is completed, and the values of a view know what they reflect. A message of the feed that was

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::super::failure::Failure;
-use super::super::session::{Connected, VIEWS};
+use super::super::session::Connected;
 use super::{Findings, State, provider};
 use crate::port::{Clock, Log, SystemClock};
+use crate::run::VIEWS;
 use crate::wire::Subjects;
 
 /// How long a command may wait before somebody should know: a take-over after a fault is over by

@@ -1,9 +1,10 @@
 //! Who follows the log, and how far each of them has read.
 
 use crate::cli::failure::Failure;
-use crate::cli::session::{Connected, VIEWS};
+use crate::cli::session::Connected;
 use crate::domain::Sequence;
 use crate::port::Log;
+use crate::run::VIEWS;
 use crate::wire::Position;
 
 /// Somebody who reads on from a position.

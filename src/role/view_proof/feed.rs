@@ -62,9 +62,10 @@ pub async fn prove_feed<L: Log>(
     Ok(proof.proved())
 }
 
-/// How often, and with which pause, the position is looked at again. A single server shows a batch
-/// while it stores it, and the position stands last in it; it is there within milliseconds.
+/// How often the position is looked at again. A single server shows a batch while it stores it, and
+/// the position stands last in it; it is there within milliseconds, on a busy disk in a second.
 const LOOKS: u32 = 20;
+/// Pause between two looks.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// How far the feed is; none when it does not hold that any more.

@@ -109,6 +109,26 @@ async fn what_the_feed_forgot_from_its_beginning_is_not_missed() {
     assert_eq!(proved(&log, &feed).await.held, 0);
 }
 
+/// A single server shows the messages of a batch while it stores them, and the position comes last.
+#[tokio::test(start_paused = true)]
+async fn a_position_that_comes_a_moment_after_its_messages_is_waited_for() {
+    let log = log(2).await;
+    let end = log.entries().last().unwrap().sequence;
+    for comes in [true, false] {
+        let feed = feed(&log, end, (5, false)).await;
+        let position = feed.entries().pop().unwrap();
+        feed.tamper(|messages| drop(messages.pop()));
+        let storing = async {
+            tokio::time::sleep(LOOK * 3).await;
+            if comes {
+                feed.tamper(|messages| messages.push(position.clone()));
+            }
+        };
+        let (told, ()) = tokio::join!(told(&log, &feed), storing);
+        assert_eq!(told.is_empty(), comes, "{told:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_missing_is_told() {
     let log = log(2).await;
